@@ -1,0 +1,1 @@
+"""What every script shares: paths, errors, running commands, and showing progress."""
