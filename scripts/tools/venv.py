@@ -1,0 +1,99 @@
+"""Virtual environments from hash-locked requirements, kept in the user-level cache.
+
+uv makes them; it comes from PyPI, pinned by scripts/bootstrap.lock, into an environment of its own.
+An environment is hard-linked from uv's cache, so a second one costs next to no disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.paths import CACHE, ROOT
+from lib.shell import run
+
+from tools.files import link, locked, remove
+from tools.progress import Progress
+
+#: Says that an environment is whole; written last. (Environments cannot be renamed into place:
+#: the scripts in them hold their own path.)
+READY = ".ready"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment: its name, its requirements, and its link in the checkout."""
+
+    name: str
+    lock: Path
+    link: Path
+
+    @property
+    def path(self) -> Path:
+        """Its place in the cache; another one for each set of requirements and interpreter."""
+        digest = hashlib.sha256(self.lock.read_bytes())
+        digest.update(f"{platform.python_version()} {sys.base_prefix}".encode())
+        return CACHE / "venv" / f"{self.name}-{digest.hexdigest()[:12]}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is whole, and its interpreter still there."""
+        return (self.path / READY).exists() and (self.path / "bin" / "python").exists()
+
+
+BOOTSTRAP = Environment("uv", ROOT / "scripts/bootstrap.lock", ROOT / ".tools/uv")
+ENVIRONMENTS = {
+    "deploy": Environment("deploy", ROOT / "scripts/requirements.lock", ROOT / ".venv"),
+    "dev": Environment("dev", ROOT / "requirements-dev.lock", ROOT / ".venv-dev"),
+}
+
+
+def uv_environment() -> dict[str, str]:
+    """What uv is told by its environment: our cache, no downloads of Python, the system's CAs."""
+    return {
+        "UV_CACHE_DIR": str(CACHE / "uv"),
+        "UV_LINK_MODE": "hardlink",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_SYSTEM_CERTS": "true",
+        "UV_NO_CONFIG": "true",
+    }
+
+
+def uv() -> str:
+    """Path of the pinned uv, which is installed first where it is missing."""
+    path = BOOTSTRAP.path
+    with locked(path):
+        if not BOOTSTRAP.ready:
+            remove(path)
+            run([sys.executable, "-m", "venv", path])
+            install = [path / "bin/python", "-m", "pip", "install", "--quiet"]
+            run([*install, "--require-hashes", "--only-binary=:all:", "-r", BOOTSTRAP.lock])
+            (path / READY).touch()
+    return str(path / "bin/uv")
+
+
+def make(name: str, progress: Progress) -> None:
+    """Make an environment of ENVIRONMENTS, if it is not there, and link it into the checkout."""
+    environment = ENVIRONMENTS[name]
+    path = environment.path
+    title = f"Python environment {name}"
+    if environment.ready:
+        progress.done(title, "cached")
+    else:
+        with progress.task(title), locked(path):
+            if not environment.ready:
+                _fill(environment)
+    link(environment.link, path)
+
+
+def _fill(environment: Environment) -> None:
+    path = environment.path
+    remove(path)
+    tool, settings = uv(), uv_environment()
+    run([tool, "venv", "--quiet", "--python", sys.executable, path], env=settings)
+    sync = [tool, "pip", "sync", "--quiet", "--require-hashes", "--python", path / "bin/python"]
+    run([*sync, environment.lock], env=settings)
+    (path / READY).touch()
