@@ -1,0 +1,109 @@
+# The front door. `make` alone lists what there is.
+#
+# Every target is a line that calls a Python package under scripts/; logic lives there.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+export CLOUD ?= local
+export PYTHONPATH := scripts
+export PYTHONUNBUFFERED := 1
+# Set only when the user sets them: each command has a default of its own.
+ifdef WORKLOAD
+export WORKLOAD
+endif
+ifdef NAMESPACE
+export NAMESPACE
+endif
+ifdef VALUES
+export VALUES
+endif
+
+PYTHON ?= python3
+TOOLS := $(PYTHON) -m tools
+RUN := .venv/bin/python
+DEV := .venv-dev/bin/python
+
+# `make submit -- python x.py --flag`: what follows the target is the command, not targets.
+ifeq (submit,$(firstword $(MAKECMDGOALS)))
+COMMAND := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(foreach word,$(COMMAND),$(eval $(word):;@:))
+endif
+
+.PHONY: help
+help:
+	@echo "Rayworks: Ray on Kubernetes. make TARGET [CLOUD=local] [WORKLOAD=fashion-mnist|cluster]"
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Use it
+.PHONY: deploy run remove status logs dashboard submit destroy
+deploy: ready-deploy ## Everything, from nothing to a finished workload
+	@$(RUN) -m deploy up
+
+run: ready-deploy ## One workload on the platform that is there
+	@$(RUN) -m deploy run
+
+remove: ready-deploy ## One workload away; the platform stays
+	@$(RUN) -m deploy remove
+
+status: ready-deploy ## Stages and workloads: what is done, what is missing
+	@$(RUN) -m deploy status
+
+logs: ready-deploy ## What the workload prints (FOLLOW=1 goes on until it ends)
+	@$(RUN) -m deploy logs $(if $(FOLLOW),--follow)
+
+dashboard: ready-deploy ## The Ray dashboard on a local port (PORT=8265)
+	@$(RUN) -m deploy dashboard $(if $(PORT),--port $(PORT))
+
+submit: ready-deploy ## Run a script on the standing cluster: make submit -- python x.py (DIR=.)
+	@$(RUN) -m deploy submit $(if $(DIR),--dir $(DIR)) -- $(COMMAND)
+
+destroy: ready-deploy ## Everything away, backwards, and a look at what is left
+	@$(RUN) -m deploy destroy
+
+## Local cluster
+.PHONY: cluster cluster-down cluster-status
+cluster: ready-deploy ## A real Kubernetes node in a box on this machine
+	@$(RUN) -m local up
+
+cluster-down: ready-deploy ## The box away, with its volumes; images stay in the cache
+	@$(RUN) -m local down
+
+cluster-status: ready-deploy ## Each component's health; the last lines of those that fail
+	@$(RUN) -m local status
+
+## Tools
+.PHONY: tools ready-deploy ready-dev lock clean-cache
+tools: ## Build all pinned command-line tools into .tools/bin
+	@$(TOOLS) build
+
+ready-deploy: # what a deployment needs; silent when it is there
+	@$(TOOLS) ready deploy
+
+ready-dev: # what the tests need
+	@$(TOOLS) ready dev
+
+lock: ## Refresh the hash-locked Python requirements
+	@$(TOOLS) lock
+
+clean-cache: ## Empty the user-level cache of tools, downloads and image layers
+	@$(TOOLS) clean-cache
+
+## Work on it
+.PHONY: check format test test-full bench
+check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
+	@$(DEV) -m checks quick
+
+format: ready-dev ## Format Python files and sort imports
+	@$(DEV) -m ruff format . && $(DEV) -m ruff check --fix .
+
+test: ready-dev ## check, then the end-to-end run on a local cluster made for it
+	@$(DEV) -m checks all
+
+test-full: ready-dev ## test, then every scenario and fault: about 60 minutes
+	@$(DEV) -m checks full
+
+bench: ready-dev ## Start-up time and training throughput; the last line is JSON
+	@$(DEV) -m bench

@@ -1,0 +1,106 @@
+"""`python -m checks quick|all|full`: run every check to its end, then say which failed.
+
+quick  no cluster: lint, types, unit tests, charts
+all    quick, then the end-to-end run on a local cluster that is made and taken away for it
+full   all, then every scenario and fault that takes long
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lib.paths import ROOT
+
+PYTHON = sys.executable
+PYTEST = [PYTHON, "-m", "pytest", "-q"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A command that fails when something is wrong."""
+
+    name: str
+    command: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check said."""
+
+    name: str
+    passed: bool
+    seconds: float
+
+
+def _tracked(*patterns: str) -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return listed.stdout.split()
+
+
+def quick() -> list[Check]:
+    """Checks that need no cluster."""
+    return [
+        Check("format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+        Check("lint", [PYTHON, "-m", "ruff", "check", "."]),
+        Check("types: scripts", [PYTHON, "-m", "mypy", "scripts"]),
+        Check("types: workloads", [PYTHON, "-m", "mypy", "workloads/src"]),
+        Check("yaml", [PYTHON, "-m", "yamllint", "--strict", "."]),
+        Check("shell", [f"{sys.prefix}/bin/shellcheck", ".ci/run", *_tracked("*.sh")]),
+        Check("charts", [PYTHON, "-m", "charts", "check"]),
+        Check("unit tests", [*PYTEST, "-m", "not cluster and not full", "tests"]),
+    ]
+
+
+def cluster() -> list[Check]:
+    """Checks on a real cluster, which the tests make and take away."""
+    return [Check("end to end", [*PYTEST, "-v", "-m", "cluster and not full", "tests"])]
+
+
+def full() -> list[Check]:
+    """Checks that take long."""
+    return [Check("scenarios and faults", [*PYTEST, "-v", "-m", "full", "tests"])]
+
+
+def _run(check: Check, *, aloud: bool) -> Verdict:
+    begun = time.monotonic()
+    if aloud:
+        print(f"── {check.name}", flush=True)
+        code = subprocess.run(check.command, cwd=ROOT, check=False).returncode
+        said = ""
+    else:
+        done = subprocess.run(check.command, cwd=ROOT, capture_output=True, text=True, check=False)
+        code, said = done.returncode, done.stdout + done.stderr
+    verdict = Verdict(check.name, code == 0, time.monotonic() - begun)
+    if not aloud:
+        mark = "ok    " if verdict.passed else "FAILED"
+        tail = said.strip().splitlines()[-1:] if verdict.passed else said.splitlines()
+        print(f"── {check.name}: {mark} {verdict.seconds:.1f} s", *tail, sep="\n", flush=True)
+    return verdict
+
+
+def main(level: str) -> int:
+    """Run the checks of a level; the number of those that failed."""
+    with ThreadPoolExecutor(max_workers=2) as lanes:
+        verdicts = list(lanes.map(lambda check: _run(check, aloud=False), quick()))
+    if level in {"all", "full"} and all(v.passed for v in verdicts):
+        slow = [*cluster(), *(full() if level == "full" else [])]
+        verdicts += [_run(check, aloud=True) for check in slow]
+    print("\nhow long each part took")
+    for verdict in verdicts:
+        print(f"  {'ok    ' if verdict.passed else 'FAILED'} {verdict.seconds:7.1f} s  {verdict.name}")
+    failed = sum(not v.passed for v in verdicts)
+    print(f"checks: {len(verdicts) - failed} passed, {failed} failed")
+    return failed
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in (["quick"], ["all"], ["full"]):
+        sys.exit("usage: python -m checks quick|all|full")
+    sys.exit(1 if main(sys.argv[1]) else 0)

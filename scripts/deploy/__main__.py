@@ -1,0 +1,187 @@
+"""`python -m deploy …`: what the Makefile's targets call."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from deploy import access
+from deploy.environments import Environment, environment
+from deploy.kube import Kube
+from deploy.platform import Platform
+from deploy.stages import Progress, Stage, run_stages, undo_stages
+from deploy.workloads import Job, Workload, running, workload
+from lib.errors import UserError, exits_cleanly
+from rich.table import Table
+
+cloud_option = click.option("--cloud", default="local", show_default=True, envvar="CLOUD")
+workload_option = click.option("--workload", "name", default="fashion-mnist", envvar="WORKLOAD")
+namespace_option = click.option(
+    "--namespace", default=None, envvar="NAMESPACE", help="default: the workload's name"
+)
+values_option = click.option(
+    "--values", "extra", multiple=True, envvar="VALUES",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="a further values file for the workload's chart; may be repeated",
+)  # fmt: skip
+
+
+@click.group()
+def main() -> None:
+    """Ray on Kubernetes, from nothing to a finished job."""
+
+
+def _standing(place: Environment) -> None:
+    if not Kube(place.kubeconfig).alive():
+        raise UserError(f"no {place.name} cluster answers", f"make deploy CLOUD={place.name}")
+
+
+def _go(stages: list[Stage], what: Workload) -> None:
+    begun = time.monotonic()
+    progress = Progress()
+    run_stages(stages, progress)
+    _closing_table(progress, what, time.monotonic() - begun)
+
+
+def _closing_table(progress: Progress, what: Workload, seconds: float) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    if isinstance(what, Job) and (result := what.result()):
+        for key in ("accuracy", "loss", "dataset"):
+            if key in result:
+                value = result[key]
+                shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+                table.add_row(key, f"[bold]{shown}[/]" if key == "accuracy" else shown)
+        folder = what.results()
+        if folder is not None:
+            table.add_row("results", f"{_relative(folder)}/")
+        table.add_row("checkpoints", what.storage())
+    for outcome in progress.outcomes:
+        before = " (was done)" if outcome.done_before else ""
+        table.add_row(f"stage {outcome.stage}", f"{outcome.seconds:.1f} s{before}")
+    table.add_row("all stages", f"{seconds:.1f} s")
+    for label, text in what.connect():
+        table.add_row(label, text)
+    progress.console.print(table, soft_wrap=True)
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+@main.command()
+@cloud_option
+@workload_option
+@namespace_option
+@values_option
+def up(cloud: str, name: str, namespace: str | None, extra: tuple[Path, ...]) -> None:
+    """Everything: cluster, images, platform, workload."""
+    place = environment(cloud)
+    what = workload(place, name, namespace, extra)
+    _go([*place.stages(), Platform(place), what], what)
+
+
+@main.command()
+@cloud_option
+@workload_option
+@namespace_option
+@values_option
+def run(cloud: str, name: str, namespace: str | None, extra: tuple[Path, ...]) -> None:
+    """One workload on the platform that is there."""
+    place = environment(cloud)
+    what = workload(place, name, namespace, extra)
+    _standing(place)
+    _go([*place.stages()[1:], what], what)
+
+
+@main.command()
+@cloud_option
+@workload_option
+@namespace_option
+def remove(cloud: str, name: str, namespace: str | None) -> None:
+    """One workload away; the platform stays."""
+    place = environment(cloud)
+    what = workload(place, name, namespace)
+    _standing(place)
+    undo_stages([what], Progress())
+
+
+@main.command()
+@cloud_option
+def destroy(cloud: str) -> None:
+    """Everything away, backwards, and a look at what is left."""
+    place = environment(cloud)
+    undo_stages(place.to_undo([Platform(place)]), Progress())
+    if left := place.leftovers():
+        raise UserError("something is left:\n  " + "\n  ".join(left), "make destroy")
+    print("nothing is left")
+
+
+@main.command()
+@cloud_option
+def status(cloud: str) -> None:
+    """What is there: stages and workloads."""
+    place = environment(cloud)
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for column in ("stage", "state"):
+        table.add_column(column)
+    stages: list[Stage] = [*place.stages(), Platform(place)]
+    complete = True
+    for stage in stages:
+        found = stage.check() if complete else None
+        complete = found is not None
+        table.add_row(stage.name, found or "not done: make deploy")
+    if complete:
+        for what in running(place):
+            if obj := what.object():
+                state = what.state(obj) or what.phase(obj)
+                table.add_row(f"workload {what.what.name}", f"{state} (namespace {what.namespace})")
+    Progress().console.print(table, soft_wrap=True)
+    if not complete:
+        raise SystemExit(1)
+
+
+@main.command()
+@cloud_option
+@workload_option
+@namespace_option
+@click.option("--follow", is_flag=True, help="go on until it ends")
+def logs(cloud: str, name: str, namespace: str | None, follow: bool) -> None:
+    """What the workload prints."""
+    place = environment(cloud)
+    _standing(place)
+    access.logs(workload(place, name, namespace), follow=follow)
+
+
+@main.command()
+@cloud_option
+@workload_option
+@namespace_option
+@click.option("--port", default=8265, show_default=True, envvar="PORT", help="on this machine")
+def dashboard(cloud: str, name: str, namespace: str | None, port: int) -> None:
+    """The Ray dashboard on a local port, until Ctrl-C."""
+    place = environment(cloud)
+    _standing(place)
+    access.dashboard(workload(place, name, namespace), port)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@cloud_option
+@click.option("--workload", "name", default="cluster", envvar="WORKLOAD", show_default=True)
+@namespace_option
+@click.option(
+    "--dir", "folder", default=".", envvar="DIR", type=click.Path(path_type=Path), show_default=True
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def submit(
+    cloud: str, name: str, namespace: str | None, folder: Path, command: tuple[str, ...]
+) -> None:
+    """Run a local script on a standing cluster."""
+    place = environment(cloud)
+    _standing(place)
+    sys.exit(access.submit(workload(place, name, namespace), command, folder))
+
+
+if __name__ == "__main__":
+    exits_cleanly(main)()

@@ -1,0 +1,93 @@
+"""Helm releases that know what they were made from.
+
+A release carries a label with a digest of its chart and values, so that whether there is
+something to do is one quick question to the cluster, and no state is kept on this side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.paths import ROOT, tool
+from lib.shell import run
+
+CHARTS = ROOT / "charts"
+DIGEST_LABEL = "rayworks-digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A chart of this repository, with values, in a namespace.
+
+    Args:
+        name: release name.
+        chart: folder under charts/.
+        namespace: where it is installed.
+        values: values files in the order in which they are merged.
+        settings: further single values (path → value), as `--set-json` takes them.
+        kubeconfig: the cluster.
+    """
+
+    name: str
+    chart: str
+    namespace: str
+    values: Sequence[Path]
+    kubeconfig: Path
+    settings: tuple[tuple[str, object], ...] = ()
+
+    def _helm(self, *words: str, timeout: float = 120, check: bool = True) -> str:
+        command = [tool("helm"), *words, "--namespace", self.namespace]
+        return run(
+            command, env={"KUBECONFIG": str(self.kubeconfig)}, timeout=timeout, check=check
+        ).stdout
+
+    def digest(self) -> str:
+        """Hash of everything that decides what is installed (20 hex digits)."""
+        digest = hashlib.sha256()
+        for folder in (CHARTS / self.chart, CHARTS / "ray-common"):
+            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                digest.update(str(path.relative_to(CHARTS)).encode() + b"\0" + path.read_bytes())
+        for path in self.values:
+            digest.update(b"\0" + path.read_bytes())
+        digest.update(json.dumps(self.settings).encode())
+        return digest.hexdigest()[:20]
+
+    def current(self) -> bool:
+        """Whether exactly this chart with these values is deployed."""
+        return self._listed("--deployed", "--selector", f"{DIGEST_LABEL}={self.digest()}")
+
+    def installed(self) -> bool:
+        """Whether there is a release of this name, whatever its state."""
+        return self._listed()
+
+    def _listed(self, *filters: str) -> bool:
+        text = self._helm("list", "--filter", f"^{self.name}$", "-o", "json", *filters)
+        return bool(json.loads(text))
+
+    def upgrade(self) -> None:
+        """Install or upgrade. Nothing waits here: stages wait on conditions."""
+        values = [word for path in self.values for word in ("--values", str(path))]
+        settings = [
+            word
+            for path, value in self.settings
+            for word in ("--set-json", f"{path}={json.dumps(value)}")
+        ]
+        self._helm(
+            "upgrade", self.name, str(CHARTS / self.chart), "--install",
+            # the operator owns fields of the objects that Helm applies (chart-traps 1)
+            "--force-conflicts", "--labels", f"{DIGEST_LABEL}={self.digest()}",
+            *values, *settings,
+        )  # fmt: skip
+
+    def template(self) -> str:
+        """What would be installed, as YAML."""
+        values = [word for path in self.values for word in ("--values", str(path))]
+        return self._helm("template", self.name, str(CHARTS / self.chart), *values)
+
+    def uninstall(self) -> None:
+        """Remove the release; no error when there is none."""
+        self._helm("uninstall", self.name, "--ignore-not-found", "--wait", timeout=300)

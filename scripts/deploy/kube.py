@@ -1,0 +1,124 @@
+"""kubectl as typed calls: JSON in, JSON out, errors that say what was asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.errors import UserError
+from lib.paths import tool
+from lib.shell import run
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kube:
+    """One cluster, reached by its own kubeconfig and never by the user's default one."""
+
+    kubeconfig: Path
+
+    def command(self, *words: str, namespace: str | None = None) -> list[str]:
+        """The kubectl command line for these words."""
+        where = ["--namespace", namespace] if namespace else []
+        return [tool("kubectl"), "--kubeconfig", str(self.kubeconfig), *where, *words]
+
+    def run(
+        self,
+        *words: str,
+        namespace: str | None = None,
+        input_text: str | None = None,
+        timeout: float | None = 60,
+        check: bool = True,
+    ) -> str:
+        """Run kubectl and return what it prints."""
+        return run(
+            self.command(*words, namespace=namespace),
+            input_text=input_text,
+            timeout=timeout,
+            check=check,
+        ).stdout
+
+    def find(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """The object, or None when there is no such object or no such kind."""
+        text = self.run("get", kind, name, "-o", "json", "--ignore-not-found", namespace=namespace)
+        return json.loads(text) if text.strip() else None
+
+    def list(
+        self, kind: str, namespace: str | None = None, selector: str | None = None
+    ) -> list[Object]:
+        """All objects of a kind, in one namespace or in all of them."""
+        words = ["get", kind, "-o", "json", *(["-l", selector] if selector else [])]
+        if namespace is None:
+            words.append("--all-namespaces")
+        items: list[Object] = json.loads(self.run(*words, namespace=namespace))["items"]
+        return items
+
+    def apply(self, *objects: Object) -> None:
+        """Server-side apply; Rayworks owns the fields that it names."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        self.run(
+            "apply", "--server-side", "--force-conflicts", "--field-manager=rayworks", "-f", "-",
+            input_text=text,
+        )  # fmt: skip
+
+    def alive(self) -> bool:
+        """Whether the API server answers and says that it is ready."""
+        if not self.kubeconfig.exists():
+            return False
+        done = run(self.command("get", "--raw", "/readyz"), timeout=10, check=False)
+        return done.returncode == 0
+
+    def watch(self, kind: str, name: str, namespace: str, seconds: float) -> Iterator[Object]:
+        """The object now and after every change, until it is gone or the time is over."""
+        command = self.command(
+            "get", kind, name, "-o", "json", "--watch", f"--request-timeout={seconds:.0f}s",
+            namespace=namespace,
+        )  # fmt: skip
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+            try:
+                lines: list[str] = []
+                for line in process.stdout:
+                    lines.append(line)
+                    if line == "}\n":  # kubectl indents: only an object's end is a bare brace
+                        yield json.loads("".join(lines))
+                        lines = []
+            finally:
+                process.terminate()
+
+    @contextmanager
+    def forwarded(self, target: str, port: int, namespace: str, local: int) -> Iterator[str]:
+        """Forward a local port to a Service or Pod; yields the URL, ends with the block."""
+        command = self.command(
+            "port-forward", target, f"{local}:{port}", "--address", "127.0.0.1",
+            namespace=namespace,
+        )  # fmt: skip
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+            try:
+                first = process.stdout.readline()
+                if "Forwarding from" not in first:
+                    raise UserError(f"cannot forward to {target}: {first.strip() or 'no answer'}")
+                yield f"http://127.0.0.1:{local}"
+            finally:
+                process.terminate()
+
+    def exec(self, pod: str, command: Sequence[str], namespace: str) -> str:
+        """Run a command in a pod's first container and return what it prints."""
+        return self.run("exec", pod, "--", *command, namespace=namespace)
+
+
+def condition(obj: Object, kind: str) -> bool:
+    """Whether a status condition of this kind is True."""
+    conditions = obj.get("status", {}).get("conditions", [])
+    return any(c["type"] == kind and c["status"] == "True" for c in conditions)

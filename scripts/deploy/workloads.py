@@ -1,0 +1,469 @@
+"""The workload stage: a job, a service or a standing cluster, each in a namespace of its own.
+
+A workload is described beside its code, in workloads/src/rayworks/<name>/:
+
+workload.yaml   chart: ray-job | ray-service | ray-cluster;  title;  results: files to fetch
+values.yaml     the chart's values, the same on every cloud
+values-<cloud>.yaml  (optional) what only one place needs, such as the data set that it can reach
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from deploy import explain
+from deploy.capacity import needed
+from deploy.environments import Environment
+from deploy.helm import Release
+from deploy.kube import Kube, Object
+from deploy.platform import namespace_object
+from deploy.stages import Report
+from lib.errors import UserError
+from lib.paths import ROOT
+
+FOLDER = ROOT / "workloads" / "src" / "rayworks"
+RESULTS = ROOT / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What workload.yaml says.
+
+    Args:
+        name: as the user types it, `fashion-mnist`; also release name and default namespace.
+        chart: the chart that runs it.
+        title: a line for people.
+        folder: where its values lie.
+        results: names of the files under the job's storage path that are fetched at its end;
+            the first is the JSON result.
+    """
+
+    name: str
+    chart: str
+    title: str
+    folder: Path
+    results: tuple[str, ...] = ()
+
+    def values(self, cloud: str) -> list[Path]:
+        """The workload's values files for one environment."""
+        files = [self.folder / "values.yaml", self.folder / f"values-{cloud}.yaml"]
+        return [path for path in files if path.exists()]
+
+
+def descriptions() -> dict[str, Description]:
+    """All workloads of this checkout by name."""
+    found = {}
+    for path in sorted(FOLDER.glob("*/workload.yaml")):
+        fields = yaml.safe_load(path.read_text())
+        name = path.parent.name.replace("_", "-")
+        found[name] = Description(
+            name=name,
+            chart=fields["chart"],
+            title=fields["title"],
+            folder=path.parent,
+            results=tuple(fields.get("results", ())),
+        )
+    return found
+
+
+def merged(files: list[Path]) -> dict[str, Any]:
+    """Values files merged as Helm merges them: maps by key, all else replaced."""
+
+    def merge(under: Any, over: Any) -> Any:
+        if not (isinstance(under, dict) and isinstance(over, dict)):
+            return over
+        both = {**under, **{k: merge(under.get(k), v) for k, v in over.items()}}
+        return {k: v for k, v in both.items() if v is not None}
+
+    values: dict[str, Any] = {}
+    for path in files:
+        values = merge(values, yaml.safe_load(path.read_text()) or {})
+    return values
+
+
+class Workload(ABC):
+    """What the three kinds have in common: namespace, storage, release."""
+
+    name = "workload"
+    kind: ClassVar[str]  #: plural of the custom resource
+
+    def __init__(
+        self,
+        place: Environment,
+        what: Description,
+        namespace: str | None = None,
+        extra: Sequence[Path] = (),
+    ) -> None:
+        self.place = place
+        self.what = what
+        self.namespace = namespace or what.name
+        self.kube = Kube(place.kubeconfig)
+        files = [*place.values(), *what.values(place.name), *extra]
+        self.release = Release(what.name, what.chart, self.namespace, files, place.kubeconfig)
+
+    @abstractmethod
+    def state(self, obj: Object) -> str | None:
+        """What has been reached, in a few words, when there is nothing left to wait for."""
+
+    @abstractmethod
+    def phase(self, obj: Object) -> str:
+        """What it is doing now, in a few words."""
+
+    def refuse(self, obj: Object) -> None:
+        """Raise UserError when the object has failed for good."""
+
+    def object(self) -> Object | None:
+        """The newest custom resource of this release."""
+        selector = f"app.kubernetes.io/instance={self.what.name}"
+        items = self.kube.list(self.kind, self.namespace, selector)
+        return max(items, key=lambda o: str(o["metadata"]["creationTimestamp"]), default=None)
+
+    def cluster(self) -> str | None:
+        """Name of the RayCluster on which this workload runs."""
+        selector = "ray.io/node-type=head"
+        pods = self.kube.list("pods", self.namespace, selector)
+        live = [p for p in pods if not p["metadata"].get("deletionTimestamp")]
+        newest = max(live, key=lambda p: str(p["metadata"]["creationTimestamp"]), default=None)
+        return None if newest is None else str(newest["metadata"]["labels"]["ray.io/cluster"])
+
+    def head(self) -> str:
+        """Name of the head pod."""
+        cluster = self.cluster()
+        if cluster is None:
+            raise UserError(
+                f"{self.what.name} has no running Ray cluster in namespace {self.namespace}",
+                f"make run WORKLOAD={self.what.name}",
+            )
+        selector = f"ray.io/cluster={cluster},ray.io/node-type=head"
+        return str(self.kube.list("pods", self.namespace, selector)[0]["metadata"]["name"])
+
+    def check(self) -> str | None:
+        """The release is what the checkout says, and has reached its goal."""
+        if not self.release.current():
+            return None
+        obj = self.object()
+        return self.state(obj) if obj else None
+
+    def action(self, report: Report) -> str:
+        """Make namespace and storage, install the chart, and wait for the goal."""
+        self._fits()
+        self.prepare()
+        report(f"installing chart {self.what.chart}")
+        if not self.release.current() or self.object() is None:
+            self.release.upgrade()
+        return self.wait(report)
+
+    def _fits(self) -> None:
+        self.place.fits(self.what.name, needed(self.release.template()))
+
+    def prepare(self) -> None:
+        """Namespace and shared storage."""
+        storage = merged(list(self.release.values)).get("global", {}).get("ray", {}).get("storage")
+        objects: list[Object] = [namespace_object(self.namespace)]
+        if storage and storage.get("claim"):
+            objects.append(
+                {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "metadata": {"name": storage["claim"], "namespace": self.namespace},
+                    "spec": {
+                        "accessModes": [storage.get("accessMode", "ReadWriteMany")],
+                        "resources": {"requests": {"storage": "10Gi"}},
+                    },
+                }
+            )
+        self.kube.apply(*objects)
+
+    def wait(self, report: Report, seconds: float = 3600) -> str:
+        """Wait until the object has reached its goal.
+
+        Raises:
+            UserError: it failed, or a container cannot start, or the time is over.
+        """
+        obj = self.object()
+        if obj is None:
+            raise UserError(f"chart {self.what.chart} made no {self.kind} object")
+        name = obj["metadata"]["name"]
+        stop = threading.Event()
+        trouble: list[str] = []
+        phase = [self.phase(obj)]
+        watcher = threading.Thread(
+            target=self._watch_pods, args=(report, phase, trouble, stop), daemon=True
+        )
+        watcher.start()
+        try:
+            for seen in self._changes(name, seconds, trouble):
+                phase[0] = self.phase(seen)
+                self.refuse(seen)
+                if (reached := self.state(seen)) is not None:
+                    return reached
+        finally:
+            stop.set()
+        if trouble:
+            raise UserError(f"{self.what.name} does not start:\n{trouble[0]}", self.hint())
+        reason = explain.namespace(self.kube, self.namespace)
+        raise UserError(f"{self.what.name} did not get ready: {phase[0]}\n{reason}", self.hint())
+
+    def _changes(self, name: str, seconds: float, trouble: list[str]) -> Iterator[Object]:
+        """The object at every change; a watch that breaks off is taken up again."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not trouble:
+            yield from self.kube.watch(self.kind, name, self.namespace, min(20, seconds))
+
+    def _watch_pods(
+        self, report: Report, phase: list[str], trouble: list[str], stop: threading.Event
+    ) -> None:
+        while not stop.wait(1.0):
+            try:
+                report(self.detail(phase[0]))
+                if found := explain.pods_in_trouble(self.kube, self.namespace):
+                    trouble.append(found)
+                    return
+            except UserError:
+                continue  # the API server may be away for a moment: the main loop decides
+
+    def detail(self, phase: str) -> str:
+        """The phase, and what the pods wait for."""
+        pods = self.kube.list("pods", self.namespace)
+        waits = [line for p in pods for line in explain.pod(self.kube, p) if "not scheduled" in line]
+        running = sum(p.get("status", {}).get("phase") == "Running" for p in pods)
+        return waits[0] if waits else f"{phase} · {running} of {len(pods)} pods running"
+
+    def hint(self) -> str:
+        """What to type to learn more."""
+        return f"make logs WORKLOAD={self.what.name}"
+
+    def connect(self) -> list[tuple[str, str]]:
+        """How to reach it: lines for the closing table."""
+        return [("dashboard", f"make dashboard WORKLOAD={self.what.name}")]
+
+    def undo(self, report: Report) -> str:
+        """Remove the release, then the namespace with its storage."""
+        if not self.kube.alive():
+            return "no cluster"
+        if self.kube.find("namespace", self.namespace) is None:
+            return "not there"
+        report("release")
+        self.release.uninstall()
+        report("namespace and storage")
+        self.kube.run("delete", "namespace", self.namespace, "--ignore-not-found", timeout=300)
+        return "removed, with its storage"
+
+
+class Job(Workload):
+    """A RayJob: its goal is SUCCEEDED."""
+
+    kind = "rayjobs"
+
+    def state(self, obj: Object) -> str | None:
+        """SUCCEEDED, once the operator has seen it."""
+        status = obj.get("status", {})
+        done = status.get("jobDeploymentStatus") == "Complete"
+        return "SUCCEEDED" if done and status.get("jobStatus") == "SUCCEEDED" else None
+
+    def phase(self, obj: Object) -> str:
+        """Deployment status and job status, as the operator gives them."""
+        status = obj.get("status", {})
+        words = [status.get("jobDeploymentStatus"), status.get("jobStatus")]
+        return " / ".join(w for w in words if w) or "Created"
+
+    def refuse(self, obj: Object) -> None:
+        """A job that ended otherwise than SUCCEEDED."""
+        status = obj.get("status", {})
+        ended = status.get("jobDeploymentStatus") in {"Failed", "ValidationFailed"}
+        stopped = status.get("jobStatus") in {"FAILED", "STOPPED"}
+        if not (ended or (stopped and status.get("jobDeploymentStatus") == "Complete")):
+            return
+        said = "\n".join(f"  | {line}" for line in self.driver_log()[-explain.LINES :])
+        message = status.get("message") or status.get("reason") or self.phase(obj)
+        raise UserError(
+            f"job {obj['metadata']['name']}: {message.strip()}\n{said}\n"
+            f"{explain.namespace(self.kube, self.namespace)}",
+            f"{self.hint()}; then: make run WORKLOAD={self.what.name}",
+        )
+
+    def action(self, report: Report) -> str:
+        """As any workload; a job that failed before is run anew."""
+        obj = self.object()
+        if obj is not None and obj.get("status", {}).get("jobStatus") in {"FAILED", "STOPPED"}:
+            report("removing the failed job")
+            name = obj["metadata"]["name"]
+            self.kube.run("delete", self.kind, name, namespace=self.namespace, timeout=120)
+        reached = super().action(report)
+        self.fetch()
+        return reached
+
+    def submitters(self) -> list[Object]:
+        """Pods that submitted this release's job and followed its output, oldest first."""
+        obj = self.object()
+        if obj is None:
+            return []
+        pods = self.kube.list("pods", self.namespace, f"job-name={obj['metadata']['name']}")
+        return sorted(pods, key=lambda p: str(p["metadata"]["creationTimestamp"]))
+
+    def driver_log(self) -> list[str]:
+        """What the job has printed, a line each."""
+        pods = self.submitters()
+        if not pods:
+            return []
+        name = pods[-1]["metadata"]["name"]
+        return self.kube.run("logs", name, namespace=self.namespace, check=False).splitlines()
+
+    def detail(self, phase: str) -> str:
+        """The last thing that the job has said, once it runs."""
+        if "RUNNING" in phase and (said := [ln for ln in self.driver_log() if ln.strip()]):
+            return f"{phase} · {said[-1].strip()}"
+        return super().detail(phase)
+
+    def results(self) -> Path | None:
+        """Folder of this checkout with the fetched results of the newest job."""
+        obj = self.object()
+        if obj is None:
+            return None
+        return RESULTS / self.place.name / self.what.name / str(obj["metadata"]["name"])
+
+    def storage(self) -> str:
+        """Where the checkpoints are, in words."""
+        values = merged(list(self.release.values)).get("global", {}).get("ray", {})
+        storage = values.get("storage") or {}
+        where = storage.get("uri") or f"{storage.get('mountPath')}/{self.what.name}"
+        claim = f" on volume claim {storage['claim']}" if storage.get("claim") else ""
+        return f"{where}{claim} (namespace {self.namespace})"
+
+    def fetch(self) -> None:
+        """Copy the result files out of the shared storage, while the cluster is still there."""
+        folder = self.results()
+        if folder is None or not self.what.results or self.cluster() is None:
+            return
+        files = " ".join(self.what.results)
+        command = self.kube.command(
+            "exec", self.head(), "--", "sh", "-c", f'cd "$STORAGE_PATH" && tar -cf - {files}',
+            namespace=self.namespace,
+        )  # fmt: skip
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        if done.returncode != 0:
+            raise UserError(
+                f"the results {files} cannot be read: {done.stderr.decode().strip()}", self.hint()
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+
+    def result(self) -> dict[str, Any] | None:
+        """The job's JSON result, when it was fetched."""
+        folder = self.results()
+        if folder is None or not self.what.results:
+            return None
+        path = folder / self.what.results[0]
+        if not path.exists():
+            self.fetch()
+        return json.loads(path.read_text()) if path.exists() else None
+
+
+class StandingCluster(Workload):
+    """A RayCluster to submit to: its goal is `ready`."""
+
+    kind = "rayclusters"
+
+    def state(self, obj: Object) -> str | None:
+        """Ready, with the number of workers."""
+        status = obj.get("status", {})
+        if status.get("observedGeneration") != obj["metadata"]["generation"]:
+            return None
+        if status.get("state") != "ready":
+            return None
+        workers = status.get("readyWorkerReplicas", 0)
+        return f"ready: a head and {workers} worker{'' if workers == 1 else 's'}"
+
+    def phase(self, obj: Object) -> str:
+        """Workers that are ready, of those wanted."""
+        status = obj.get("status", {})
+        ready, wanted = status.get("readyWorkerReplicas", 0), status.get("desiredWorkerReplicas", 0)
+        return f"{ready} of {wanted} workers ready"
+
+    def refuse(self, obj: Object) -> None:
+        """An object that the operator will not act on."""
+        if obj.get("status", {}).get("state") == "failed":
+            raise UserError(
+                f"RayCluster {obj['metadata']['name']}: {obj['status'].get('reason', 'failed')}",
+                self.hint(),
+            )
+
+    def connect(self) -> list[tuple[str, str]]:
+        """The dashboard, and how to run a script on it."""
+        submit = f"make submit WORKLOAD={self.what.name} -- python x.py"
+        return [*super().connect(), ("run a script", submit)]
+
+
+class Service(Workload):
+    """A RayService: its goal is an endpoint that answers."""
+
+    kind = "rayservices"
+
+    def state(self, obj: Object) -> str | None:
+        """Ready, as the operator's condition says, for what was asked last."""
+        status = obj.get("status", {})
+        if status.get("observedGeneration") != obj["metadata"]["generation"]:
+            return None
+        ready = [c for c in status.get("conditions", []) if c["type"] == "Ready"]
+        if not ready or ready[0]["status"] != "True":
+            return None
+        return f"ready: {status.get('numServeEndpoints', 0)} endpoints"
+
+    def phase(self, obj: Object) -> str:
+        """The operator's reason why it is not ready yet."""
+        conditions = obj.get("status", {}).get("conditions", [])
+        waits = [c.get("reason", "") for c in conditions if c["type"] == "Ready"]
+        return waits[0] if waits else "Created"
+
+    def connect(self) -> list[tuple[str, str]]:
+        """The dashboard, and the endpoint through a port-forward."""
+        obj = self.object()
+        name = obj["metadata"]["name"] if obj else self.what.name
+        forward = " ".join(
+            ["kubectl", "--kubeconfig", str(self.place.kubeconfig), "--namespace", self.namespace]
+        )
+        service = f"{forward} port-forward svc/{name}-serve-svc 8000"
+        return [*super().connect(), ("endpoint", f"{service}; then http://127.0.0.1:8000")]
+
+
+KINDS: dict[str, type[Workload]] = {
+    "ray-job": Job,
+    "ray-cluster": StandingCluster,
+    "ray-service": Service,
+}
+
+
+def workload(
+    place: Environment, name: str, namespace: str | None = None, extra: Sequence[Path] = ()
+) -> Workload:
+    """The stage for a workload of this checkout; extra: further values files, merged last."""
+    known = descriptions()
+    if name not in known:
+        raise UserError(f"WORKLOAD={name} is not known; there is: {', '.join(known)}", "make help")
+    what = known[name]
+    return KINDS[what.chart](place, what, namespace, extra)
+
+
+def running(place: Environment) -> list[Workload]:
+    """The workloads that are installed in the cluster, in all namespaces."""
+    known = descriptions()
+    kube = Kube(place.kubeconfig)
+    found = {
+        (str(o["metadata"]["labels"]["app.kubernetes.io/instance"]), o["metadata"]["namespace"])
+        for kind in KINDS.values()
+        for o in kube.list(kind.kind)
+        if not o["metadata"].get("ownerReferences")
+    }
+    return [workload(place, name, space) for name, space in sorted(found) if name in known]

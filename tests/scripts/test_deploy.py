@@ -1,0 +1,281 @@
+"""The deployment's own logic: stages, values, capacity, packing, errors. No cluster."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+from deploy import access, explain, workloads
+from deploy.capacity import Needs, needed, quantity
+from deploy.environments import environment
+from deploy.helm import Release
+from deploy.kube import Kube, condition
+from deploy.stages import Progress, Report, run_stages, undo_stages
+from deploy.workloads import Description, Job, Service, StandingCluster, descriptions, merged
+from lib.errors import UserError
+from lib.paths import ROOT
+from rich.console import Console
+
+
+class Recorded:
+    """A stage that writes down what was asked of it."""
+
+    def __init__(self, name: str, calls: list[str], *, done: bool = False, fails: bool = False):
+        self.name, self.calls, self.done, self.fails = name, calls, done, fails
+
+    def check(self) -> str | None:
+        self.calls.append(f"check {self.name}")
+        return "there" if self.done else None
+
+    def action(self, report: Report) -> str:
+        self.calls.append(f"do {self.name}")
+        report("working")
+        if self.fails:
+            raise UserError("broken", "mend it")
+        self.done = True
+        return "made"
+
+    def undo(self, report: Report) -> str:
+        self.calls.append(f"undo {self.name}")
+        self.done = False
+        return "removed"
+
+
+def progress() -> Progress:
+    return Progress(Console(file=io.StringIO(), width=200))
+
+
+def test_stages_run_in_order_and_only_what_is_not_done() -> None:
+    calls: list[str] = []
+    shown = progress()
+    run_stages([Recorded("a", calls, done=True), Recorded("b", calls)], shown)
+    assert calls == ["check a", "check b", "do b"]
+    assert [(o.stage, o.done_before) for o in shown.outcomes] == [("a", True), ("b", False)]
+
+
+def test_a_failing_stage_stops_the_rest_and_a_second_run_goes_on_from_it() -> None:
+    calls: list[str] = []
+    stages = [Recorded("a", calls), Recorded("b", calls, fails=True), Recorded("c", calls)]
+    with pytest.raises(UserError, match="broken"):
+        run_stages(stages, progress())
+    assert "do c" not in calls
+    stages[1].fails = False
+    calls.clear()
+    run_stages(stages, progress())
+    assert [c for c in calls if c.startswith("do")] == ["do b", "do c"]
+
+
+def test_undo_goes_backwards() -> None:
+    calls: list[str] = []
+    undo_stages([Recorded("a", calls), Recorded("b", calls)], progress())
+    assert calls == ["undo b", "undo a"]
+
+
+def test_plain_output_has_a_line_an_event_and_no_control_characters() -> None:
+    shown = progress()
+    run_stages([Recorded("a", [])], shown)
+    text = shown.console.file.getvalue()  # type: ignore[attr-defined]
+    assert [line.split()[-1] for line in text.splitlines()] == ["working", "made"]
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("250m", 0.25), ("2", 2), (1, 1), ("1Gi", 2**30), ("1.5Gi", 1.5 * 2**30), ("2G", 2e9)],
+)
+def test_quantity(text: str, value: float) -> None:
+    assert quantity(text) == value
+
+
+def test_needed_sums_head_and_replicas_and_hosts() -> None:
+    def template(cpu: str, memory: str, **more: int) -> dict[str, object]:
+        requests = {"cpu": cpu, "memory": memory, **more}
+        return {"spec": {"containers": [{"resources": {"requests": requests}}]}}
+
+    group = {"replicas": 2, "numOfHosts": 3, "template": template("500m", "1Gi", **{"nvidia.com/gpu": 1})}
+    cluster = {"headGroupSpec": {"template": template("1", "2Gi")}, "workerGroupSpecs": [group]}
+    job = {"apiVersion": "ray.io/v1", "kind": "RayJob", "spec": {"rayClusterSpec": cluster}}
+    other = {"apiVersion": "v1", "kind": "ConfigMap"}
+    found = needed(yaml.safe_dump_all([other, job]))
+    assert found == Needs(cpu=4.0, memory=8 * 2**30, gpus=6)
+
+
+def test_needed_is_nothing_for_a_job_on_a_standing_cluster() -> None:
+    job = {"apiVersion": "ray.io/v1", "spec": {"clusterSelector": {"ray.io/cluster": "x"}}}
+    assert needed(yaml.safe_dump(job)) == Needs()
+
+
+def test_values_merge_as_helm_merges(tmp_path: Path) -> None:
+    first, second = tmp_path / "1.yaml", tmp_path / "2.yaml"
+    first.write_text("a: {x: 1, y: 2, l: [1, 2]}\nb: 1\n")
+    second.write_text("a: {y: null, l: [3], z: 4}\n")
+    assert merged([first, second]) == {"a": {"x": 1, "l": [3], "z": 4}, "b": 1}
+
+
+def test_a_release_digest_changes_with_values_settings_and_chart(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("a: 1\n")
+    release = Release("r", "ray-job", "n", [values], tmp_path)
+    first = release.digest()
+    assert release.digest() == first
+    values.write_text("a: 2\n")
+    assert release.digest() != first
+    changed = Release("r", "ray-job", "n", [values], tmp_path, (("a", 3),))
+    assert len({first, release.digest(), changed.digest()}) == 3
+
+
+def test_unknown_cloud_and_workload_name_the_value_and_what_there_is() -> None:
+    with pytest.raises(UserError, match=r"CLOUD=gke .* local"):
+        environment("gke")
+    with pytest.raises(UserError, match=r"WORKLOAD=nope .* fashion-mnist"):
+        workloads.workload(environment("local"), "nope")
+
+
+def test_every_description_names_a_chart_that_exists_and_has_values() -> None:
+    found = descriptions()
+    assert {"fashion-mnist", "cluster"} <= set(found)
+    for what in found.values():
+        assert (ROOT / "charts" / what.chart / "Chart.yaml").exists()
+        assert what.values("local")
+
+
+def job(tmp_path: Path) -> Job:
+    what = Description("j", "ray-job", "", tmp_path)
+    return Job(environment("local"), what)
+
+
+@pytest.mark.parametrize(
+    ("status", "reached"),
+    [
+        ({}, None),
+        ({"jobStatus": "RUNNING", "jobDeploymentStatus": "Running"}, None),
+        ({"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Running"}, None),
+        ({"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}, "SUCCEEDED"),
+        ({"jobStatus": "FAILED", "jobDeploymentStatus": "Failed"}, None),
+    ],
+)
+def test_a_job_is_done_only_when_the_operator_has_seen_it_succeed(
+    tmp_path: Path, status: dict[str, str], reached: str | None
+) -> None:
+    assert job(tmp_path).state({"status": status}) == reached
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"jobStatus": "FAILED", "jobDeploymentStatus": "Failed", "message": "exit code 3"},
+        {"jobDeploymentStatus": "ValidationFailed", "message": "exit code 3"},
+        {"jobStatus": "STOPPED", "jobDeploymentStatus": "Complete", "message": "exit code 3"},
+    ],
+)
+def test_a_failed_job_says_why(
+    tmp_path: Path, status: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Job, "driver_log", lambda self: ["ValueError: 0 epochs"])
+    monkeypatch.setattr(explain, "namespace", lambda kube, name: "events: none")
+    with pytest.raises(UserError, match="(?s)exit code 3.*0 epochs") as caught:
+        job(tmp_path).refuse({"metadata": {"name": "j-1"}, "status": status})
+    assert caught.value.hint is not None
+    assert "make logs WORKLOAD=j" in caught.value.hint
+
+
+def test_a_cluster_is_ready_only_for_the_generation_that_was_asked_for(tmp_path: Path) -> None:
+    stage = StandingCluster(environment("local"), Description("c", "ray-cluster", "", tmp_path))
+    status = {"state": "ready", "observedGeneration": 1, "readyWorkerReplicas": 2}
+    assert stage.state({"metadata": {"generation": 2}, "status": status}) is None
+    ready = stage.state({"metadata": {"generation": 1}, "status": status})
+    assert ready == "ready: a head and 2 workers"
+
+
+def test_a_service_is_ready_by_its_condition(tmp_path: Path) -> None:
+    stage = Service(environment("local"), Description("s", "ray-service", "", tmp_path))
+    meta = {"metadata": {"generation": 1}}
+    waiting = {"type": "Ready", "status": "False", "reason": "Initializing"}
+    status = {"observedGeneration": 1, "numServeEndpoints": 2, "conditions": [waiting]}
+    assert stage.state({**meta, "status": status}) is None
+    assert stage.phase({**meta, "status": status}) == "Initializing"
+    status["conditions"] = [{"type": "Ready", "status": "True"}]
+    assert stage.state({**meta, "status": status}) == "ready: 2 endpoints"
+
+
+def pod(**status: object) -> dict[str, object]:
+    return {"metadata": {"name": "p", "namespace": "n"}, "status": status}
+
+
+def test_explain_names_an_unschedulable_pod_and_a_container_that_exits(tmp_path: Path) -> None:
+    kube = Kube(tmp_path / "none")
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    unscheduled = pod(conditions=[{"type": "PodScheduled", "status": "False", "message": message}])
+    assert explain.pod(kube, unscheduled) == [f"p is not scheduled: {message}"]
+    pulling = {"name": "c", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such"}}}
+    assert explain.pod(kube, pod(containerStatuses=[pulling])) == ["p/c: ErrImagePull no such"]
+    fine = {"name": "c", "state": {"running": {}}}
+    assert explain.pod(kube, pod(containerStatuses=[fine])) == []
+
+
+def test_condition() -> None:
+    obj = {"status": {"conditions": [{"type": "Available", "status": "False"}]}}
+    assert not condition(obj, "Available")
+    obj["status"]["conditions"][0]["status"] = "True"
+    assert condition(obj, "Available")
+
+
+def test_packed_takes_what_git_would_take(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("print(1)")
+    (tmp_path / "big.bin").write_text("ignored")
+    (tmp_path / ".gitignore").write_text("*.bin\n")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    with tarfile.open(fileobj=io.BytesIO(access.packed(tmp_path))) as archive:
+        assert sorted(archive.getnames()) == [".gitignore", "x.py"]
+
+
+def test_packed_refuses_a_missing_and_a_large_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="is not a folder"):
+        access.packed(tmp_path / "none")
+    (tmp_path / "x").write_bytes(b"0" * 100)
+    monkeypatch.setattr(access, "MOST_BYTES", 10)
+    with pytest.raises(UserError, match=r"DIR=.* holds"):
+        access.packed(tmp_path)
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} is in use") as caught:
+            access.check_port(port)
+    assert caught.value.hint == f"make dashboard PORT={port + 1}"
+
+
+def deploy(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy", *words], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": "scripts"}, check=False,
+    )  # fmt: skip
+
+
+def test_the_command_line_shows_an_error_and_a_way_out_and_exits_with_1() -> None:
+    done = deploy("up", "--cloud", "gke")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: CLOUD=gke is not known")
+    assert "try:   make deploy CLOUD=local" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_kube_watch_splits_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = [{"a": {"b": 1}}, {"a": {"b": 2}}]
+    text = "".join(json.dumps(o, indent=4) + "\n" for o in objects)
+    (tmp_path / "text").write_text(text)
+    monkeypatch.setattr(Kube, "command", lambda *a, **k: ["cat", str(tmp_path / "text")])
+    assert list(Kube(tmp_path).watch("pods", "p", "n", 5)) == objects
