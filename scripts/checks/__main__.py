@@ -94,7 +94,9 @@ def main(level: str) -> int:
         verdicts += [_run(check, aloud=True) for check in slow]
     print("\nhow long each part took")
     for verdict in verdicts:
-        print(f"  {'ok    ' if verdict.passed else 'FAILED'} {verdict.seconds:7.1f} s  {verdict.name}")
+        print(
+            f"  {'ok    ' if verdict.passed else 'FAILED'} {verdict.seconds:7.1f} s  {verdict.name}"
+        )
     failed = sum(not v.passed for v in verdicts)
     print(f"checks: {len(verdicts) - failed} passed, {failed} failed")
     return failed

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import click
+from rich.table import Table
+
 from deploy import access
 from deploy.environments import Environment, environment
 from deploy.kube import Kube
@@ -14,7 +16,6 @@ from deploy.platform import Platform
 from deploy.stages import Progress, Stage, run_stages, undo_stages
 from deploy.workloads import Job, Workload, running, workload
 from lib.errors import UserError, exits_cleanly
-from rich.table import Table
 
 cloud_option = click.option("--cloud", default="local", show_default=True, envvar="CLOUD")
 workload_option = click.option("--workload", "name", default="fashion-mnist", envvar="WORKLOAD")

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+DECIMAL = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
 def quantity(text: str | int | float) -> float:
@@ -15,7 +16,7 @@ def quantity(text: str | int | float) -> float:
     word = str(text)
     if word.endswith("m"):
         return float(word[:-1]) / 1000
-    for unit, factor in UNITS.items():
+    for unit, factor in {**BINARY, **DECIMAL}.items():
         if word.endswith(unit):
             return float(word.removesuffix(unit)) * factor
     return float(word)

@@ -77,7 +77,8 @@ def pods_in_trouble(kube: Kube, namespace_name: str) -> str:
 def events(kube: Kube, namespace_name: str, limit: int = 6) -> list[str]:
     """The latest warnings of a namespace, a line each."""
     text = kube.run(
-        "get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp", "--no-headers",
+        "get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp",
+        "--no-headers",
         "-o", "custom-columns=:.involvedObject.kind,:.involvedObject.name,:.reason,:.message",
         namespace=namespace_name, check=False,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
+
 from deploy import explain
 from deploy.capacity import needed
 from deploy.environments import Environment
@@ -120,6 +121,7 @@ class Workload(ABC):
     def phase(self, obj: Object) -> str:
         """What it is doing now, in a few words."""
 
+    @abstractmethod
     def refuse(self, obj: Object) -> None:
         """Raise UserError when the object has failed for good."""
 
@@ -236,7 +238,9 @@ class Workload(ABC):
     def detail(self, phase: str) -> str:
         """The phase, and what the pods wait for."""
         pods = self.kube.list("pods", self.namespace)
-        waits = [line for p in pods for line in explain.pod(self.kube, p) if "not scheduled" in line]
+        waits = [
+            line for p in pods for line in explain.pod(self.kube, p) if "not scheduled" in line
+        ]
         running = sum(p.get("status", {}).get("phase") == "Running" for p in pods)
         return waits[0] if waits else f"{phase} · {running} of {len(pods)} pods running"
 
@@ -426,6 +430,9 @@ class Service(Workload):
         conditions = obj.get("status", {}).get("conditions", [])
         waits = [c.get("reason", "") for c in conditions if c["type"] == "Ready"]
         return waits[0] if waits else "Created"
+
+    def refuse(self, obj: Object) -> None:
+        """Nothing: a service that fails is tried again by the operator until it is ready."""
 
     def connect(self) -> list[tuple[str, str]]:
         """The dashboard, and the endpoint through a port-forward."""

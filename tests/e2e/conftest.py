@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from deploy.environments import environment
 from deploy.kube import Kube
 from deploy.workloads import Job, StandingCluster, workload

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import pytest
 from conftest import Deployed, make, result
+
 from deploy import access
 from deploy.kube import Kube
 from lib.paths import LOCAL
@@ -153,9 +154,7 @@ def test_a_forbidden_connection_is_blocked_and_an_allowed_one_is_not(deployed: D
         deployed.kube.run("delete", "pod", "stranger", "--wait=false", namespace="default")
 
 
-def test_a_standing_cluster_takes_a_script_and_goes_again(
-    deployed: Deployed, script: Path
-) -> None:
+def test_a_standing_cluster_takes_a_script_and_goes_again(deployed: Deployed, script: Path) -> None:
     try:
         assert make("run", "WORKLOAD=cluster").returncode == 0
         good = make("submit", f"DIR={script}", "--", "python", "x.py")

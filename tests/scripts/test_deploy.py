@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
+
 from deploy import access, explain, workloads
 from deploy.capacity import Needs, needed, quantity
 from deploy.environments import environment
@@ -22,7 +24,6 @@ from deploy.stages import Progress, Report, run_stages, undo_stages
 from deploy.workloads import Description, Job, Service, StandingCluster, descriptions, merged
 from lib.errors import UserError
 from lib.paths import ROOT
-from rich.console import Console
 
 
 class Recorded:
@@ -100,7 +101,11 @@ def test_needed_sums_head_and_replicas_and_hosts() -> None:
         requests = {"cpu": cpu, "memory": memory, **more}
         return {"spec": {"containers": [{"resources": {"requests": requests}}]}}
 
-    group = {"replicas": 2, "numOfHosts": 3, "template": template("500m", "1Gi", **{"nvidia.com/gpu": 1})}
+    group = {
+        "replicas": 2,
+        "numOfHosts": 3,
+        "template": template("500m", "1Gi", **{"nvidia.com/gpu": 1}),
+    }
     cluster = {"headGroupSpec": {"template": template("1", "2Gi")}, "workerGroupSpecs": [group]}
     job = {"apiVersion": "ray.io/v1", "kind": "RayJob", "spec": {"rayClusterSpec": cluster}}
     other = {"apiVersion": "v1", "kind": "ConfigMap"}
@@ -181,7 +186,7 @@ def test_a_failed_job_says_why(
 ) -> None:
     monkeypatch.setattr(Job, "driver_log", lambda self: ["ValueError: 0 epochs"])
     monkeypatch.setattr(explain, "namespace", lambda kube, name: "events: none")
-    with pytest.raises(UserError, match="(?s)exit code 3.*0 epochs") as caught:
+    with pytest.raises(UserError, match=r"(?s)exit code 3.*0 epochs") as caught:
         job(tmp_path).refuse({"metadata": {"name": "j-1"}, "status": status})
     assert caught.value.hint is not None
     assert "make logs WORKLOAD=j" in caught.value.hint
