@@ -1,0 +1,3 @@
+from rayworks.cli import main
+
+main()

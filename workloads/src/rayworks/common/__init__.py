@@ -1,0 +1,1 @@
+"""What the workloads share: errors, storage, progress, and the way to Ray."""

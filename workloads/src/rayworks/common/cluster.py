@@ -1,0 +1,115 @@
+"""The way to Ray: connect or start, see whether the workers fit, hear what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.queue import Empty, Queue
+
+from rayworks.common.errors import UserError
+from rayworks.common.progress import Emit
+
+
+@contextlib.contextmanager
+def connected(*, verbose: bool) -> Iterator[None]:
+    """A connection to the cluster of RAY_ADDRESS, or to a Ray of our own on this machine.
+
+    Args:
+        verbose: print what Ray and the workers log.
+
+    Raises:
+        UserError: the cluster cannot be reached.
+    """
+    # Ray Train looks after its workers this often, and takes in reports as it does.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    # Announced change of a default that nothing here depends on; it would only print a warning.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        ray.init(
+            log_to_driver=verbose,
+            logging_level=logging.INFO if verbose else logging.ERROR,
+            include_dashboard=None if verbose else False,
+        )
+    except (ConnectionError, RayError, RuntimeError, ValueError) as error:
+        address = os.environ.get("RAY_ADDRESS", "this machine")
+        raise UserError(
+            f"no Ray at {address}: {error}",
+            "unset RAY_ADDRESS to run on this machine alone",
+        ) from error
+    logging.getLogger("ray.train").setLevel(logging.INFO if verbose else logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_placeable(workers: int, resources: dict[str, float], seconds: float, emit: Emit) -> None:
+    """Reserve the workers' resources for a moment, to see that they can be had.
+
+    The scheduler itself answers, so that fragmentation, other jobs and an autoscaler that brings
+    nodes count as they will for the workers.
+
+    Args:
+        workers: number of workers.
+        resources: what each needs, such as {"CPU": 1}.
+        seconds: how long a cluster gets to find them; a Ray of our own cannot grow, and gets none.
+        emit: is told once when it has to wait.
+
+    Raises:
+        UserError: the time is over.
+    """
+    group = placement_group([dict(resources)] * workers, strategy="PACK")
+    try:
+        if group.wait(2.0):
+            return
+        if "RAY_ADDRESS" in os.environ:
+            emit({"event": "waiting", "for": f"{workers} workers with {_text(resources)} each"})
+            if group.wait(seconds):
+                return
+    finally:
+        remove_placement_group(group)
+    total = ray.cluster_resources()
+    have = ", ".join(f"{total.get(name, 0):g} {name}" for name in resources)
+    free = ray.available_resources()
+    left = ", ".join(f"{free.get(name, 0):g} {name}" for name in resources)
+    raise UserError(
+        f"{workers} workers with {_text(resources)} each do not fit: "
+        f"the cluster has {have} ({left} free)",
+        "fewer --num-workers or --cpus-per-worker, a larger cluster, "
+        "or a longer --placement-timeout when it is about to grow",
+    )
+
+
+def _text(resources: dict[str, float]) -> str:
+    return ", ".join(f"{amount:g} {name}" for name, amount in resources.items())
+
+
+@contextlib.contextmanager
+def heard(emit: Emit) -> Iterator[Queue]:
+    """A queue for events from the workers; each is emitted here, in the driver, as it comes."""
+    queue = Queue(actor_options={"num_cpus": 0})
+    ended: dict[str, Any] = {}
+
+    def listen() -> None:
+        while True:
+            with contextlib.suppress(Empty):
+                event = queue.get(timeout=60)
+                if event is ended or event == ended:
+                    return
+                emit(event)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield queue
+    finally:
+        queue.put(ended)
+        listener.join(timeout=5)

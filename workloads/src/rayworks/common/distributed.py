@@ -1,0 +1,34 @@
+"""torch's process group inside a Ray Train worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+import torch
+import torch.distributed as dist
+from ray.train.collective import broadcast_from_rank_zero
+
+
+@contextmanager
+def process_group(rank: int, world_size: int, device: torch.device) -> Iterator[None]:
+    """All workers joined in one group: gloo on CPUs, NCCL on GPUs. A single worker needs none.
+
+    Rank 0 opens a store on a port that the system picks, and tells the others where, so that no
+    two runs on a node meet on a port.
+    """
+    if world_size == 1:
+        yield
+        return
+    host = ray.util.get_node_ip_address()
+    store = dist.TCPStore(host, 0, world_size, True, wait_for_workers=False) if rank == 0 else None
+    host, port = broadcast_from_rank_zero((host, store.port) if store else None)
+    if store is None:
+        store = dist.TCPStore(host, port, world_size, False)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,91 @@
+"""A folder that outlives the cluster: a path, or a URI of an object store."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from rayworks.common.errors import UserError
+
+
+class Store:
+    """Small files under one folder, written so that a reader never sees half of one.
+
+    Args:
+        root: a path, or a URI that pyarrow knows (`s3://`, `gs://`, `abfs://` …).
+
+    Raises:
+        UserError: the URI cannot be understood, or nothing can be written there.
+    """
+
+    def __init__(self, root: str) -> None:
+        try:
+            if "://" in root:
+                self._fs, self._root = fs.FileSystem.from_uri(root)
+            else:
+                self._fs, self._root = fs.LocalFileSystem(), str(Path(root).expanduser().resolve())
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"storage {root} cannot be reached: {error}",
+                "--storage-path with a folder, or a URI such as s3://bucket/folder",
+            ) from error
+        self.uri = root if "://" in root else self._root
+        self._local = isinstance(self._fs, fs.LocalFileSystem)
+        try:
+            self.write(marker := f".writable-{uuid.uuid4().hex}", b"")
+            self._fs.delete_file(f"{self._root}/{marker}")
+        except OSError as error:
+            raise UserError(
+                f"storage {self.uri} is not writable: {error}",
+                "--storage-path with a folder that this user may write to",
+            ) from error
+
+    def __str__(self) -> str:
+        return self.uri
+
+    def path(self, name: str) -> str:
+        """Path or URI of a file, for people and for Ray."""
+        return f"{self.uri}/{name}"
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file in one step: on a disk by rename, in an object store by its nature."""
+        path = f"{self._root}/{name}"
+        if not self._local:
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(data)
+            return
+        self._fs.create_dir(str(Path(path).parent), recursive=True)
+        part = f"{path}.{uuid.uuid4().hex}.part"
+        with self._fs.open_output_stream(part) as stream:
+            stream.write(data)
+        self._fs.move(part, path)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a value as indented JSON."""
+        self.write(name, (json.dumps(value, indent=2) + "\n").encode())
+
+    def read(self, name: str) -> bytes | None:
+        """The file's content; None when there is no such file."""
+        path = f"{self._root}/{name}"
+        if self._fs.get_file_info(path).type == fs.FileType.NotFound:
+            return None
+        with self._fs.open_input_stream(path) as stream:
+            return bytes(stream.read())
+
+    def read_json(self, name: str) -> Any | None:
+        """The file's JSON value; None when there is no such file."""
+        data = self.read(name)
+        return None if data is None else json.loads(data)
+
+    def delete(self, name: str) -> None:
+        """Remove a file or a folder with all that is in it, if it is there."""
+        path = f"{self._root}/{name}"
+        kind = self._fs.get_file_info(path).type
+        if kind == fs.FileType.Directory:
+            self._fs.delete_dir(path)
+        elif kind == fs.FileType.File:
+            self._fs.delete_file(path)

@@ -1,0 +1,1 @@
+"""Fashion-MNIST with a small fully connected network, data-parallel over Ray Train's workers."""

@@ -1,0 +1,161 @@
+"""The images: Fashion-MNIST's idx files, or the digits that scikit-learn ships.
+
+Read with numpy alone: the driver hands them to the workers through Ray's object store, and so
+needs neither torch nor scikit-learn in memory, which would each cost it a second or more.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import socket
+import struct
+import zlib
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayworks.common.errors import UserError
+
+Bytes = NDArray[np.uint8]
+
+#: idx: two zero bytes, 8 for unsigned bytes, then the number of dimensions.
+#: The sizes follow as big-endian 32-bit numbers, then the values.
+UNSIGNED_BYTE = 0x08
+
+HELD_OUT_DIGITS = 360
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Grey images of 28 × 28 pixels in 0 … 255, (n, 28, 28), and their classes 0 … 9, (n,)."""
+
+    train_images: Bytes
+    train_labels: Bytes
+    test_images: Bytes
+    test_labels: Bytes
+
+
+def load(dataset: str, folder: Path) -> Images:
+    """The data set, checked.
+
+    Args:
+        dataset: fashion-mnist or digits.
+        folder: where Fashion-MNIST's files are, or go when they are missing.
+
+    Raises:
+        UserError: a file that is not what it should be, or a download that fails.
+    """
+    return digits() if dataset == "digits" else fashion_mnist(folder)
+
+
+def fashion_mnist(folder: Path) -> Images:
+    """Fashion-MNIST: 60,000 images to train on and 10,000 to test, from its four idx files.
+
+    The files may be packed (.gz), and may lie in FashionMNIST/raw, where torchvision puts them.
+    When none is there, torchvision downloads them and compares their checksums.
+    """
+    raw = folder / "FashionMNIST" / "raw"
+    if not any(_find(place, "train-images-idx3-ubyte") for place in (folder, raw)):
+        _download(folder)
+    place = folder if _find(folder, "train-images-idx3-ubyte") else raw
+    train_images, train_labels = _pair(place, "train")
+    test_images, test_labels = _pair(place, "t10k")
+    return Images(train_images, train_labels, test_images, test_labels)
+
+
+def digits() -> Images:
+    """Real handwriting: the 1,797 digits of 8 × 8 pixels that come with scikit-learn.
+
+    Each pixel becomes 3 × 3, with a border of 2. A fixed fifth, 360 images, is held out.
+    """
+    place = metadata.distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
+    table = np.loadtxt(cast(Path, place), delimiter=",")
+    small = (table[:, :64] * (255 / 16)).round().astype(np.uint8).reshape(-1, 8, 8)
+    images = np.pad(small.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))
+    labels = table[:, 64].astype(np.uint8)
+    order = np.random.default_rng(0).permutation(len(labels))
+    test, train = order[:HELD_OUT_DIGITS], order[HELD_OUT_DIGITS:]
+    return Images(images[train], labels[train], images[test], labels[test])
+
+
+def read_idx(path: Path, dimensions: int) -> Bytes:
+    """The unsigned bytes of an idx file.
+
+    Args:
+        path: the file, packed if its name ends in .gz.
+        dimensions: how many it must have: 3 for images, 1 for labels.
+
+    Raises:
+        UserError: the file is something else, or too short, or too long.
+    """
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    try:
+        with cast(BinaryIO, opened) as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise _bad(path, f"cannot be read: {error}") from error
+    wanted = bytes([0, 0, UNSIGNED_BYTE, dimensions])
+    if content[:4] != wanted:
+        raise _bad(path, f"begins with {content[:4].hex()}, not {wanted.hex()}")
+    head = 4 + 4 * dimensions
+    if len(content) < head:
+        raise _bad(path, f"ends after {len(content)} bytes, in its header")
+    shape = struct.unpack(f">{dimensions}I", content[4:head])
+    values = np.frombuffer(content, np.uint8, offset=head)
+    if len(values) != math.prod(shape):
+        size = " × ".join(str(n) for n in shape)
+        raise _bad(path, f"has {len(values)} values where its header says {size}")
+    return values.reshape(shape)
+
+
+def _pair(folder: Path, part: str) -> tuple[Bytes, Bytes]:
+    """Images and labels of a part, which must belong together."""
+    paths = []
+    for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
+        path = _find(folder, name)
+        if path is None:
+            raise UserError(
+                f"{folder} has no {name} (nor {name}.gz)",
+                "put all four files of the data set there, or none to have them downloaded",
+            )
+        paths.append(path)
+    images, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
+    if images.shape[1:] != (28, 28) or not len(images):
+        size = " × ".join(str(n) for n in images.shape)
+        raise _bad(paths[0], f"holds {size} pixels, not images of 28 × 28")
+    if len(images) != len(labels):
+        raise _bad(paths[1], f"has {len(labels)} labels for {len(images)} images")
+    if labels.max() > 9:
+        raise _bad(paths[1], f"has class {labels.max()}; the classes are 0 to 9")
+    return images, labels
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
+    return found[0] if found else None
+
+
+def _bad(path: Path, why: str) -> UserError:
+    return UserError(f"{path} {why}", "remove the file and run again to have it downloaded")
+
+
+def _download(folder: Path) -> None:
+    from torchvision.datasets import FashionMNIST
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20)  # a firewall that drops packets must not hold the job for ever
+    try:
+        FashionMNIST(str(folder), download=True)
+    except (OSError, RuntimeError) as error:
+        said = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
+        raise UserError(
+            f"Fashion-MNIST is not in {folder} and cannot be downloaded: {said}",
+            "--data-dir with its four idx files, or --dataset digits, which needs no network",
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,196 @@
+"""The training loop: torch alone, the same under Ray Train, under torchrun and in one process.
+
+An epoch depends on the seed and its own number only, never on the epochs before it having run in
+the same process: a run that resumes ends with the numbers of one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from rayworks.fashion_mnist.config import Config
+from rayworks.fashion_mnist.data import Images
+from rayworks.fashion_mnist.model import Classifier
+
+#: Steps between two calls of on_step: rare enough to cost nothing.
+STEPS_BETWEEN = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch's numbers, over all ranks."""
+
+    epoch: int
+    """Counted from 1."""
+    train_loss: float
+    """Mean cross entropy over the training images, with dropout, as the weights change."""
+    loss: float
+    """Mean cross entropy over the test images after the epoch."""
+    accuracy: float
+    """Share of test images classified rightly after the epoch."""
+    seconds: float
+    """Training time, without the test."""
+    images_per_second: float
+    """Training throughput of all ranks together."""
+
+
+class Training:
+    """Model, optimizer and history of a run on one rank.
+
+    Args:
+        config: the run.
+        images: the whole data set; each rank keeps it as one tensor and takes its share by index.
+        rank: this process among world_size.
+        world_size: number of processes; more than one need a process group.
+        device: where to train.
+    """
+
+    def __init__(
+        self, config: Config, images: Images, rank: int, world_size: int, device: torch.device
+    ) -> None:
+        self.config = config
+        self.rank = rank
+        self.world_size = world_size
+        self.device = device
+        self.history: list[Epoch] = []
+        self._train = _tensors(images.train_images, images.train_labels, device)
+        self._test = _tensors(images.test_images, images.test_labels, device)
+        torch.manual_seed(config.seed)
+        self.model = Classifier(config.dropout).to(device)
+        self._parallel: nn.Module = self.model
+        if world_size > 1:
+            # One bucket: the gradients are 2.7 MB, and each all-reduce costs its latency.
+            self._parallel = DistributedDataParallel(
+                self.model, gradient_as_bucket_view=True, bucket_cap_mb=64
+            )
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=config.lr, momentum=config.momentum, fused=True
+        )
+
+    def state(self) -> bytes:
+        """All that the next epoch depends on, for load."""
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "metadata": json.dumps(self.metadata()),
+            },
+            buffer,
+        )
+        return buffer.getvalue()
+
+    def metadata(self) -> dict[str, Any]:
+        """What the weights are: enough to rebuild the model and to go on."""
+        return {
+            "settings": self.config.settings,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+
+    def load(self, state: bytes) -> None:
+        """Go on from a state: weights, momentum and history."""
+        saved = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.history = [Epoch(**epoch) for epoch in json.loads(saved["metadata"])["history"]]
+
+    def run(self, on_step: Callable[[int, int, int], None], on_epoch: Callable[[], None]) -> None:
+        """Train the epochs that are left.
+
+        Args:
+            on_step: called with epoch, steps done and steps in all (of the run) after the first
+                step and then every STEPS_BETWEEN.
+            on_epoch: called after each epoch, when history and state are those of its end.
+        """
+        for number in range(len(self.history) + 1, self.config.epochs + 1):
+            start = time.perf_counter()
+            train_loss = self._train_epoch(number, on_step)
+            seconds = time.perf_counter() - start
+            loss, accuracy = self._evaluate()
+            rate = len(self._train[1]) / seconds
+            self.history.append(Epoch(number, train_loss, loss, accuracy, seconds, rate))
+            on_epoch()
+
+    def _train_epoch(self, number: int, on_step: Callable[[int, int, int], None]) -> float:
+        torch.manual_seed(_seed(self.config.seed, number, self.rank))
+        order = shard(len(self._train[1]), self.config.seed, number, self.rank, self.world_size)
+        images, labels = self._train
+        # The whole share at once: gathering and scaling 16 images a step would cost more
+        # than what the network does with them.
+        mine = _pixels(images[order.to(self.device)])
+        truth = labels[order.to(self.device)]
+        size = self.config.batch_size // self.world_size
+        steps = -(-len(truth) // size)
+        total = torch.zeros((), device=self.device)
+        self._parallel.train()
+        for step, (inputs, targets) in enumerate(
+            zip(mine.split(size), truth.split(size), strict=True), start=1
+        ):
+            loss = nn.functional.cross_entropy(self._parallel(inputs), targets)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            total += loss.detach() * len(targets)
+            if step % STEPS_BETWEEN == 0 or step == 1:
+                on_step(number, (number - 1) * steps + step, self.config.epochs * steps)
+        sums = self._over_ranks(torch.stack([total, total.new_tensor(len(truth))]))
+        return float(sums[0] / sums[1])
+
+    def _evaluate(self) -> tuple[float, float]:
+        """Mean loss and accuracy over the test images, each seen by one rank."""
+        images, labels = (part[self.rank :: self.world_size] for part in self._test)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self.model.eval()
+        with torch.inference_mode():
+            for inputs, targets in zip(images.split(1024), labels.split(1024), strict=True):
+                logits = self.model(_pixels(inputs))
+                sums[0] += nn.functional.cross_entropy(logits, targets, reduction="sum")
+                sums[1] += (logits.argmax(1) == targets).sum()
+                sums[2] += len(targets)
+        sums = self._over_ranks(sums)
+        return float(sums[0] / sums[2]), float(sums[1] / sums[2])
+
+    def _over_ranks(self, sums: Tensor) -> Tensor:
+        if self.world_size > 1:
+            dist.all_reduce(sums)
+        return sums
+
+
+def shard(count: int, seed: int, epoch: int, rank: int, world_size: int) -> Tensor:
+    """A rank's share of the epoch's order of count samples, as indices.
+
+    The ranks take turns, so that a step sees the same samples whatever the world size. All ranks
+    get equally many: when count is not a multiple, the first samples of the order come twice.
+    """
+    generator = torch.Generator().manual_seed(_seed(seed, epoch))
+    order = torch.randperm(count, generator=generator)
+    missing = -count % world_size
+    return torch.cat([order, order[:missing]])[rank::world_size]
+
+
+def _seed(*numbers: int) -> int:
+    """One 63-bit seed from several numbers, well mixed."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _tensors(images: Any, labels: Any, device: torch.device) -> tuple[Tensor, Tensor]:
+    return (
+        torch.tensor(images).reshape(len(images), -1).to(device),
+        torch.tensor(labels, dtype=torch.int64).to(device),
+    )
+
+
+def _pixels(images: Tensor) -> Tensor:
+    """Bytes 0 … 255 as floats -1 … 1: the sample's ToTensor and Normalize((0.5,), (0.5,))."""
+    return images.to(torch.float32).div_(127.5).sub_(1.0)
