@@ -1,0 +1,326 @@
+{{/*
+The one definition of a Ray cluster: RayClusterSpec for ray-cluster, ray-job and ray-service.
+Rendered in the form in which the operator writes it back, so that it owns nothing after its own updates
+and a server-side helm upgrade does not conflict: template labels, container resources, scaleStrategy and
+canonical quantities always, no empty values.
+*/}}
+
+{{/* ray.storage (list ROOT GLOBAL): storage of this release, with `path`: where its results go. */}}
+{{- define "ray.storage" -}}
+{{- $root := index . 0 -}}
+{{- $own := dict -}}
+{{- range $key, $value := $root.Values.storage }}{{ if $value }}{{ $_ := set $own $key $value }}{{ end }}{{ end -}}
+{{- $storage := include "ray.overlay" (list (index . 1).storage $own) | fromJson -}}
+{{- $path := "" -}}
+{{- if $storage.uri -}}
+{{- $path = printf "%s/%s" (trimSuffix "/" $storage.uri) $root.Release.Name -}}
+{{- else if $storage.claim -}}
+{{- $path = printf "%s/%s" (trimSuffix "/" $storage.mountPath) $root.Release.Name -}}
+{{- end -}}
+{{- $_ := set $storage "path" $path -}}
+{{- toJson $storage -}}
+{{- end -}}
+
+{{/* ray.redis (list VALUES GLOBAL): {address, credentialsSecret} with the scheme of TLS in the address. */}}
+{{- define "ray.redis" -}}
+{{- $own := (index . 0).gcsFaultTolerance.redis -}}
+{{- $shared := (index . 1).redis -}}
+{{- $chosen := ternary $own $shared (ne $own.address "") -}}
+{{- $address := $chosen.address -}}
+{{- if and $address (not (contains "://" $address)) -}}
+{{- $address = printf "%s://%s" (ternary "rediss" "redis" $chosen.tls) $address -}}
+{{- end -}}
+{{- dict "address" $address "credentialsSecret" $chosen.credentialsSecret "username" $own.username | toJson -}}
+{{- end -}}
+
+{{/* ray.env (list ROOT GLOBAL EXTRA): environment of every Ray container as a map, in JSON. */}}
+{{- define "ray.env" -}}
+{{- $root := index . 0 -}}
+{{- $global := index . 1 -}}
+{{- $storage := include "ray.storage" (list $root $global) | fromJson -}}
+{{- /* The root file system is read-only: what would write to the home directory writes to /tmp.
+      Usage reports to Ray's makers are off until asked for. */}}
+{{- $env := dict "HOME" "/tmp" "MPLCONFIGDIR" "/tmp/matplotlib" "RAY_USAGE_STATS_ENABLED" "0" "RUN_NAME" $root.Release.Name -}}
+{{- if $storage.path }}{{ $_ := set $env "STORAGE_PATH" $storage.path }}{{ end -}}
+{{- if $global.mlflow.trackingUri -}}
+{{- $_ := set $env "MLFLOW_TRACKING_URI" $global.mlflow.trackingUri -}}
+{{- with $global.mlflow.credentialsSecret -}}
+{{- $_ := set $env "MLFLOW_TRACKING_USERNAME" (dict "valueFrom" (dict "secretKeyRef" (dict "name" . "key" "username"))) -}}
+{{- $_ := set $env "MLFLOW_TRACKING_PASSWORD" (dict "valueFrom" (dict "secretKeyRef" (dict "name" . "key" "password"))) -}}
+{{- end -}}
+{{- end -}}
+{{- include "ray.overlay" (list (include "ray.overlay" (list $env (index . 2)) | fromJson) ($root.Values.env | default dict)) -}}
+{{- end -}}
+
+{{/* ray.probe PROBE: an HTTP probe of the node's agent, which checks the raylet and, on the head, the GCS.
+Zero seconds are left out: so does the operator. */}}
+{{- define "ray.probe" -}}
+failureThreshold: {{ int .failureThreshold }}
+httpGet:
+  path: /api/healthz
+  port: 52365
+{{- if gt (int .initialDelaySeconds) 0 }}
+initialDelaySeconds: {{ int .initialDelaySeconds }}
+{{- end }}
+periodSeconds: {{ int .periodSeconds }}
+timeoutSeconds: {{ int .timeoutSeconds }}
+{{- end -}}
+
+{{/* ray.podTemplate (list ROOT GLOBAL GROUP EXTRA-ENV). */}}
+{{- define "ray.podTemplate" -}}
+{{- $root := index . 0 -}}
+{{- $values := $root.Values -}}
+{{- $global := index . 1 -}}
+{{- $group := index . 2 -}}
+{{- $isHead := eq $group.name "head" -}}
+{{- $storage := include "ray.storage" (list $root $global) | fromJson -}}
+{{- $env := include "ray.env" (list $root $global (index . 3)) | fromJson -}}
+{{- if and $group.spot (not (hasKey $env "RAY_NODE_MARKET_TYPE")) }}{{ $_ := set $env "RAY_NODE_MARKET_TYPE" "spot" }}{{ end -}}
+{{- $autoscaled := and $isHead $values.autoscaling.enabled -}}
+metadata:
+  labels:
+    {{- include "ray.podLabels" (list $root (ternary "head" "worker" $isHead)) | nindent 4 }}
+    {{- with $group.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- if and $values.monitoring.enabled (not $global.monitoring.apiGroup) }}
+  annotations:
+    prometheus.io/path: /metrics
+    prometheus.io/port: "8080"
+    prometheus.io/scrape: "true"
+  {{- end }}
+spec:
+  {{- if eq $storage.accessMode "ReadWriteOnce" }}
+  {{- if and $storage.claim (not $isHead) }}
+  # The claim can be mounted on one node only: the workers go where the head is.
+  affinity:
+    podAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        - labelSelector:
+            matchLabels:
+              {{- include "ray.podLabels" (list $root "head") | nindent 14 }}
+          topologyKey: kubernetes.io/hostname
+  {{- end }}
+  {{- end }}
+  automountServiceAccountToken: false
+  containers:
+    - name: {{ ternary "ray-head" "ray-worker" $isHead }}
+      image: {{ $group.image }}
+      imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
+      {{- if not $isHead }}
+      # Wait for the GCS in the same container: `ray start` takes some CPU seconds to find out that there is
+      # none, and an init container costs the start of one more container.
+      args:
+        - until (: </dev/tcp/$FQ_RAY_IP/$RAY_PORT) 2>/dev/null; do sleep 0.2; done
+      {{- end }}
+      {{- include "ray.envList" $env | fromJson | toYaml | nindent 6 }}
+      livenessProbe:
+        {{- include "ray.probe" $values.probes.liveness | nindent 8 }}
+      ports:
+        {{- if $isHead }}
+        - {name: gcs-server, containerPort: 6379, protocol: TCP}
+        - {name: dashboard, containerPort: 8265, protocol: TCP}
+        - {name: client, containerPort: 10001, protocol: TCP}
+        {{- end }}
+        - {name: serve, containerPort: 8000, protocol: TCP}
+        - {name: metrics, containerPort: 8080, protocol: TCP}
+      readinessProbe:
+        {{- include "ray.probe" $values.probes.readiness | nindent 8 }}
+      resources:
+        {{- toYaml $group.resources | nindent 8 }}
+      securityContext:
+        {{- include "ray.securityContext" $root | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        {{- if $storage.claim }}
+        - {name: storage, mountPath: {{ $storage.mountPath }}}
+        {{- end }}
+  enableServiceLinks: false
+  {{- with $global.images.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  {{- with $group.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext:
+    {{- include "ray.podSecurityContext" $root | nindent 4 }}
+  {{- with include "ray.serviceAccountName" (list $root $global $isHead) }}
+  serviceAccountName: {{ . }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ int $values.terminationGracePeriodSeconds }}
+  {{- with $group.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  volumes:
+    - name: tmp
+      emptyDir: {}
+    {{- if $values.shmSize }}
+    # The operator mounts a volume of this name at /dev/shm, and makes one the size of the memory limit otherwise.
+    - name: shared-mem
+      emptyDir:
+        medium: Memory
+        sizeLimit: {{ include "ray.quantity" (list "shmSize" $values.shmSize) }}
+    {{- end }}
+    {{- if $storage.claim }}
+    - name: storage
+      persistentVolumeClaim:
+        claimName: {{ $storage.claim }}
+    {{- end }}
+    {{- if $autoscaled }}
+    # Mounted by the autoscaler container alone: whatever runs in the Ray container cannot speak to the API server.
+    - name: autoscaler-token
+      projected:
+        sources:
+          - serviceAccountToken: {expirationSeconds: 3607, path: token}
+          - configMap:
+              name: kube-root-ca.crt
+              items: [{key: ca.crt, path: ca.crt}]
+          - downwardAPI:
+              items:
+                - {path: namespace, fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}
+    {{- end }}
+{{- end -}}
+
+{{/* ray.serviceAccountName (list ROOT GLOBAL IS-HEAD): empty means the namespace's default account, whose token is
+not mounted. An autoscaled head may patch pods, so it never shares an account: without serviceAccount.head the
+operator makes one. */}}
+{{- define "ray.serviceAccountName" -}}
+{{- $root := index . 0 -}}
+{{- $account := $root.Values.serviceAccount -}}
+{{- if and (index . 2) $root.Values.autoscaling.enabled -}}
+{{- $account.head -}}
+{{- else if $account.create -}}
+{{- $root.Release.Name -}}
+{{- else -}}
+{{- $account.name | default (index . 1).identity.serviceAccount -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ray.clusterSpec (list ROOT GLOBAL GROUPS EXTRA-ENV LIVE): RayClusterSpec. LIVE maps a group's name to what the
+autoscaler has made of it: {replicas, workersToDelete}. */}}
+{{- define "ray.clusterSpec" -}}
+{{- $root := index . 0 -}}
+{{- $values := $root.Values -}}
+{{- $global := index . 1 -}}
+{{- $groups := index . 2 -}}
+{{- $env := index . 3 -}}
+{{- $live := index . 4 -}}
+rayVersion: {{ toString $values.rayVersion | quote }}
+authOptions:
+  mode: {{ $values.auth.mode }}
+  {{- with $values.auth.existingSecret }}
+  secretName: {{ . }}
+  {{- end }}
+{{- if $values.autoscaling.enabled }}
+enableInTreeAutoscaling: true
+autoscalerOptions:
+  version: {{ $values.autoscaling.version }}
+  upscalingMode: {{ $values.autoscaling.upscalingMode }}
+  idleTimeoutSeconds: {{ int $values.autoscaling.idleTimeoutSeconds }}
+  imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
+  env:
+    - {name: HOME, value: /tmp}
+  resources:
+    {{- include "ray.resources" (list "autoscaling.resources" $values.autoscaling.resources) | fromJson | toYaml | nindent 4 }}
+  securityContext:
+    {{- include "ray.securityContext" $root | nindent 4 }}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    - {name: autoscaler-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
+{{- if $values.gcsFaultTolerance.enabled }}
+{{- $redis := include "ray.redis" (list $values $global) | fromJson }}
+gcsFaultToleranceOptions:
+  redisAddress: {{ $redis.address }}
+  {{- with $redis.username }}
+  redisUsername:
+    value: {{ . | quote }}
+  {{- end }}
+  {{- with $redis.credentialsSecret }}
+  redisPassword:
+    valueFrom:
+      secretKeyRef:
+        name: {{ . }}
+        key: password
+  {{- end }}
+{{- end }}
+headGroupSpec:
+  {{- include "ray.groupSpec" $groups.head | nindent 2 }}
+  serviceType: ClusterIP
+  template:
+    {{- include "ray.podTemplate" (list $root $global $groups.head $env) | nindent 4 }}
+{{- if $groups.workers }}
+workerGroupSpecs:
+  {{- range $group := $groups.workers }}
+  {{- $now := get $live $group.name | default dict }}
+  - groupName: {{ $group.name }}
+    {{- if hasKey $group "idleTimeoutSeconds" }}
+    idleTimeoutSeconds: {{ int $group.idleTimeoutSeconds }}
+    {{- end }}
+    maxReplicas: {{ int $group.max }}
+    minReplicas: {{ int $group.min }}
+    numOfHosts: {{ int $group.numOfHosts }}
+    replicas: {{ max (int $group.min) (min (int $group.max) (int (dig "replicas" $group.replicas $now))) }}
+    {{- with $now.workersToDelete }}
+    scaleStrategy:
+      workersToDelete:
+        {{- toYaml . | nindent 8 }}
+    {{- else }}
+    scaleStrategy: {}
+    {{- end }}
+    {{- include "ray.groupSpec" $group | nindent 4 }}
+    template:
+      {{- include "ray.podTemplate" (list $root $global $group $env) | nindent 6 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* ray.groupSpec GROUP: the part that head and workers have in common. */}}
+{{- define "ray.groupSpec" -}}
+{{- with .rayLabels -}}
+labels:
+  {{- toYaml . | nindent 2 }}
+{{ end -}}
+{{- with .rayResources -}}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{ end -}}
+rayStartParams:
+  {{- toYaml .rayStartParams | nindent 2 }}
+{{- end -}}
+
+{{/* ray.crMetadata (list ROOT GLOBAL): labels and annotations of the custom resource. */}}
+{{- define "ray.crMetadata" -}}
+{{- $root := index . 0 -}}
+{{- $values := $root.Values -}}
+labels:
+  {{- include "ray.labels" $root | nindent 2 }}
+  {{- with $values.queue.name }}
+  kueue.x-k8s.io/queue-name: {{ . }}
+  {{- end }}
+  {{- with $values.queue.priorityClass }}
+  kueue.x-k8s.io/priority-class: {{ . }}
+  {{- end }}
+{{- if $values.gcsFaultTolerance.enabled }}
+annotations:
+  ray.io/gcs-ft-deletion-timeout: {{ int $values.gcsFaultTolerance.deletionTimeoutSeconds | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* ray.tokenSecret (list CLUSTER-NAME VALUES): the Secret with the token, key auth_token; the operator's own is
+named after the cluster, shortened from the left to 50 characters. */}}
+{{- define "ray.tokenSecret" -}}
+{{- $values := index . 1 -}}
+{{- if $values.auth.existingSecret -}}
+{{- $values.auth.existingSecret -}}
+{{- else -}}
+{{- $short := trunc -50 (index . 0) -}}
+{{- if regexMatch "^[0-9-]" $short }}{{ $short = printf "r%s" (substr 1 -1 $short) }}{{ end -}}
+{{- $short -}}
+{{- end -}}
+{{- end -}}

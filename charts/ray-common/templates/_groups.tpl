@@ -1,0 +1,197 @@
+{{/*
+Head and worker groups: what the user wrote, what the pool's size says, and the two made one.
+*/}}
+
+{{/* ray.group (list GLOBAL VALUES NAME GROUP): one group with everything resolved, as JSON:
+  name, path, order, image, resources, numCpus, accelerators, resource (the accelerator's), spot, replicas, min,
+  max, numOfHosts, idleTimeoutSeconds, rayResources, rayLabels, podLabels, rayStartParams, nodeSelector, tolerations.
+NAME "head" is the head. */}}
+{{- define "ray.group" -}}
+{{- $global := index . 0 -}}
+{{- $values := index . 1 -}}
+{{- $name := index . 2 -}}
+{{- $isHead := eq $name "head" -}}
+{{- $path := ternary "head" (printf "workers.%s" $name) $isHead -}}
+{{- $group := include "ray.overlay" (list (dict "order" 0 "pool" (ternary "head" "cpu" $isHead) "size" "small" "accelerators" 0 "replicas" 1 "numOfHosts" 1 "resources" dict "rayResources" dict "rayLabels" dict "podLabels" dict "rayStartParams" dict) (index . 3)) | fromJson -}}
+{{- $autoscaling := $values.autoscaling.enabled -}}
+
+{{- /* Pool, or its fallback where the accelerator does not exist here. */}}
+{{- $pools := $global.pools -}}
+{{- $known := keys $pools | sortAlpha | join ", " -}}
+{{- $pool := get $pools $group.pool -}}
+{{- if not $pool -}}
+{{- include "ray.fail" (list (printf "%s.pool" $path) (printf "this environment has no pool %q" $group.pool) (printf "choose one of: %s (global.ray.pools)" $known)) -}}
+{{- end -}}
+{{- $poolName := $group.pool -}}
+{{- $resource := dig "accelerator" "resource" "none" $pool -}}
+{{- $accelerators := int $group.accelerators -}}
+{{- if and (eq $resource "none") $pool.fallback -}}
+{{- $poolName = $pool.fallback -}}
+{{- $pool = get $pools $poolName -}}
+{{- if not $pool -}}
+{{- include "ray.fail" (list (printf "global.ray.pools.%s.fallback" $group.pool) (printf "this environment has no pool %q" $poolName) (printf "choose one of: %s" $known)) -}}
+{{- end -}}
+{{- $resource = dig "accelerator" "resource" "none" $pool -}}
+{{- $accelerators = 0 -}}
+{{- end -}}
+{{- if and (gt $accelerators 0) (eq $resource "none") -}}
+{{- include "ray.fail" (list (printf "%s.accelerators" $path) (printf "pool %q has no accelerators" $poolName) "choose a pool that has them, give the pool a fallback, or ask for 0") -}}
+{{- end -}}
+{{- if and $isHead $pool.spot (not $values.gcsFaultTolerance.enabled) -}}
+{{- include "ray.fail" (list "head.pool" (printf "pool %q is made of spot machines, and the cluster dies with its head" $poolName) "choose another pool, or turn gcsFaultTolerance on") -}}
+{{- end -}}
+
+{{- /* Size, and what the group says over it. */}}
+{{- $size := get ($pool.sizes | default dict) $group.size -}}
+{{- if not $size -}}
+{{- include "ray.fail" (list (printf "%s.size" $path) (printf "pool %q has no size %q" $poolName $group.size) (printf "choose one of: %s (global.ray.pools.%s.sizes)" (keys ($pool.sizes | default dict) | sortAlpha | join ", ") $poolName)) -}}
+{{- end -}}
+{{- $resources := include "ray.overlay" (list (dict "requests" ($size.requests | default dict) "limits" ($size.limits | default dict)) $group.resources) | fromJson -}}
+{{- if gt $accelerators 0 -}}
+{{- $_ := set $resources.requests $resource $accelerators -}}
+{{- $_ := set $resources.limits $resource $accelerators -}}
+{{- end -}}
+{{- $resources = include "ray.resources" (list (printf "%s.resources" $path) $resources) | fromJson -}}
+{{- $memory := dig "limits" "memory" "" $resources -}}
+{{- if not $memory -}}
+{{- include "ray.fail" (list (printf "%s.resources.limits.memory" $path) "is missing: Ray would size itself for the whole machine, and /dev/shm with it" (printf "set it, or give size %q of pool %q limits.memory" $group.size $poolName)) -}}
+{{- end -}}
+
+{{- /* CPUs that Ray counts: rayStartParams, rayResources, the group's own cpu, the size's numCpus; in that order. */}}
+{{- $params := dict -}}
+{{- range $key, $value := $group.rayStartParams }}{{ $_ := set $params $key (include "ray.string" $value) }}{{ end -}}
+{{- $rayResources := dict -}}
+{{- range $key, $value := $group.rayResources }}{{ $_ := set $rayResources $key (include "ray.string" $value) }}{{ end -}}
+{{- $ownCpu := dig "limits" "cpu" (dig "requests" "cpu" "" $group.resources) $group.resources -}}
+{{- $cpus := int ($size.numCpus | default 0) -}}
+{{- if hasKey $params "num-cpus" -}}
+{{- $cpus = int (get $params "num-cpus") -}}
+{{- else if hasKey $rayResources "CPU" -}}
+{{- $cpus = int (get $rayResources "CPU") -}}
+{{- else if $ownCpu -}}
+{{- $cpus = max 1 (div (include "ray.milli" (list (printf "%s.resources" $path) $ownCpu) | int64) 1000) | int -}}
+{{- else if not (hasKey $size "numCpus") -}}
+{{- include "ray.fail" (list (printf "global.ray.pools.%s.sizes.%s.numCpus" $poolName $group.size) "is missing" "say how many CPUs Ray may count on such a pod; 0 for a head that runs no tasks") -}}
+{{- end -}}
+{{- if $rayResources -}}
+{{- range list "num-cpus" "num-gpus" "memory" "resources" -}}
+{{- if hasKey $params . -}}
+{{- include "ray.fail" (list (printf "%s.rayStartParams.%s" $path .) "conflicts with rayResources, which says the same" "keep one of the two") -}}
+{{- end -}}
+{{- end -}}
+{{- if not (hasKey $rayResources "CPU") }}{{ $_ := set $rayResources "CPU" (toString $cpus) }}{{ end -}}
+{{- if and (hasSuffix "/gpu" $resource) (not (hasKey $rayResources "GPU")) }}{{ $_ := set $rayResources "GPU" (toString $accelerators) }}{{ end -}}
+{{- else -}}
+{{- $_ := set $params "num-cpus" (toString $cpus) -}}
+{{- if and (hasSuffix "/gpu" $resource) (not (hasKey $params "num-gpus")) }}{{ $_ := set $params "num-gpus" (toString $accelerators) }}{{ end -}}
+{{- end -}}
+
+{{- /* Object store and /dev/shm, checked against the container's memory. */}}
+{{- $limit := include "ray.milli" (list $path $memory) | int64 -}}
+{{- $shm := $limit -}}
+{{- if $values.shmSize -}}
+{{- $shm = include "ray.milli" (list "shmSize" $values.shmSize) | int64 -}}
+{{- if gt $shm $limit -}}
+{{- include "ray.fail" (list "shmSize" (printf "%s is more than the memory limit of %s (%s)" (include "ray.quantity" (list "shmSize" $values.shmSize)) $path $memory) "lower it, or choose a larger size: /dev/shm counts as the container's memory") -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.objectStoreMemory (not (hasKey $params "object-store-memory")) -}}
+{{- $_ := set $params "object-store-memory" (div (include "ray.milli" (list "objectStoreMemory" $values.objectStoreMemory) | int64) 1000 | toString) -}}
+{{- end -}}
+{{- if hasKey $params "object-store-memory" -}}
+{{- $store := mul (get $params "object-store-memory" | int64) 1000 -}}
+{{- $said := ternary (printf "%s.rayStartParams.object-store-memory" $path) "objectStoreMemory" (hasKey $group.rayStartParams "object-store-memory") -}}
+{{- if lt $store (mul 78643200 1000) -}}
+{{- include "ray.fail" (list $said "is less than 75Mi, the least that Ray accepts" "raise it, or leave it out: Ray takes 30 % of the memory") -}}
+{{- end -}}
+{{- if gt $store $shm -}}
+{{- include "ray.fail" (list $said (printf "does not fit into the /dev/shm of %s" $path) "lower it, or raise shmSize and the memory limit") -}}
+{{- end -}}
+{{- if gt $store (div (mul $limit 8) 10) -}}
+{{- include "ray.fail" (list $said (printf "leaves less than a fifth of the memory limit of %s (%s) to the processes" $path $memory) "lower it, or choose a larger size") -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Replicas. The CRD's own defaults are 0 and 2147483647: always written out. */}}
+{{- $replicas := int $group.replicas -}}
+{{- $min := $replicas -}}
+{{- $max := $replicas -}}
+{{- if $autoscaling -}}
+{{- $min = 0 -}}
+{{- if and (not $isHead) (not (hasKey $group "maxReplicas")) -}}
+{{- include "ray.fail" (list (printf "%s.maxReplicas" $path) "is missing, and autoscaling needs an upper bound" "set it, and quota to match") -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey $group "minReplicas" }}{{ $min = int $group.minReplicas }}{{ end -}}
+{{- if hasKey $group "maxReplicas" }}{{ $max = int $group.maxReplicas }}{{ end -}}
+{{- if and (not $isHead) (or (gt $min $replicas) (gt $replicas $max)) -}}
+{{- include "ray.fail" (list (printf "%s.replicas" $path) (printf "%d is not between minReplicas %d and maxReplicas %d" $replicas $min $max) "correct the three; without autoscaling leave minReplicas and maxReplicas out") -}}
+{{- end -}}
+{{- if and (gt (int $group.numOfHosts) 1) (not (include "ray.gate" (list $global "RayMultiHostIndexing"))) -}}
+{{- include "ray.fail" (list (printf "%s.numOfHosts" $path) "needs the operator's feature gate RayMultiHostIndexing, which is off" "turn the gate on (global.ray.operator.featureGates), or use 1") -}}
+{{- end -}}
+{{- if hasKey $group "idleTimeoutSeconds" -}}
+{{- if not (and $autoscaling (eq $values.autoscaling.version "v2")) -}}
+{{- include "ray.fail" (list (printf "%s.idleTimeoutSeconds" $path) "only the autoscaler v2 reads it" "set autoscaling.enabled: true and autoscaling.version: v2, or leave it out") -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* What the operator or Ray would refuse later. */}}
+{{- range $key := list "labels" "block" "head" "redis-username" "redis-password" "address" "autoscaling-config" "dashboard-host" -}}
+{{- if hasKey $params $key -}}
+{{- include "ray.fail" (list (printf "%s.rayStartParams.%s" $path $key) "is not yours to set" (get (dict "labels" "use rayLabels" "redis-username" "use gcsFaultTolerance.redis" "redis-password" "use gcsFaultTolerance.redis") $key | default "leave it out: the operator sets it")) -}}
+{{- end -}}
+{{- end -}}
+{{- $custom := get $params "resources" | default "" | trimAll "'\"` " -}}
+{{- if $custom -}}
+{{- $parsed := fromJson (get $params "resources" | trimAll "'` ") -}}
+{{- if hasKey $parsed "Error" -}}
+{{- include "ray.fail" (list (printf "%s.rayStartParams.resources" $path) "is not JSON" "write it as '{\"name\": 1}', or use rayResources") -}}
+{{- end -}}
+{{- range list "CPU" "GPU" "memory" "object_store_memory" -}}
+{{- if hasKey $parsed . -}}
+{{- include "ray.fail" (list (printf "%s.rayStartParams.resources" $path) (printf "holds %s, which `ray start` refuses there" .) "use num-cpus, num-gpus, memory or object-store-memory") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $value := $group.rayLabels -}}
+{{- if hasPrefix "ray.io/" $key -}}
+{{- include "ray.fail" (list (printf "%s.rayLabels" $path) (printf "%q: labels under ray.io/ are Ray's own" $key) "choose another prefix") -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $value := merge (dict) $group.podLabels $group.rayLabels $global.identity.podLabels -}}
+{{- if or (hasPrefix "ray.io/" $key) (has $key (list "app.kubernetes.io/name" "app.kubernetes.io/created-by" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/part-of")) -}}
+{{- include "ray.fail" (list (printf "%s.podLabels" $path) (printf "%q is what Services and policies select by" $key) "choose another key") -}}
+{{- end -}}
+{{- end -}}
+{{- $rayLabels := dict -}}
+{{- range $key, $value := $group.rayLabels }}{{ $_ := set $rayLabels $key (include "ray.string" $value) }}{{ end -}}
+{{- $podLabels := dict -}}
+{{- range $key, $value := merge (dict) $group.podLabels $global.identity.podLabels }}{{ $_ := set $podLabels $key (include "ray.string" $value) }}{{ end -}}
+
+{{- $result := dict "name" $name "path" $path "order" (int $group.order) "pool" $poolName "size" $group.size "image" (include "ray.image" (list $global ($pool.image | default "ray") $values.image $path)) "resources" $resources "memory" $memory "numCpus" $cpus "accelerators" $accelerators "spot" ($pool.spot | default false) "replicas" $replicas "min" $min "max" $max "numOfHosts" (int $group.numOfHosts) "rayResources" $rayResources "rayLabels" $rayLabels "podLabels" $podLabels "rayStartParams" $params "nodeSelector" ($pool.nodeSelector | default dict) "tolerations" ($pool.tolerations | default list) -}}
+{{- if hasKey $group "idleTimeoutSeconds" }}{{ $_ := set $result "idleTimeoutSeconds" (int $group.idleTimeoutSeconds) }}{{ end -}}
+{{- toJson $result -}}
+{{- end -}}
+
+{{/* ray.groups (list GLOBAL VALUES): {head, workers}, workers in the order of `order`, then name, as JSON.
+The order matters: the autoscaler and RayService know a group by its place. */}}
+{{- define "ray.groups" -}}
+{{- $global := index . 0 -}}
+{{- $values := index . 1 -}}
+{{- $head := include "ray.group" (list $global $values "head" $values.head) | fromJson -}}
+{{- $given := $values.workers | default (dict "default" dict) -}}
+{{- $byPlace := dict -}}
+{{- range $name, $group := $given -}}
+{{- if and (not (kindIs "invalid" $group)) (ne (toString (get ($group | default dict) "enabled")) "false") -}}
+{{- if has $name (list "head" "headgroup") -}}
+{{- include "ray.fail" (list (printf "workers.%s" $name) "the name is the head's" "choose another name") -}}
+{{- end -}}
+{{- $resolved := include "ray.group" (list $global $values $name $group) | fromJson -}}
+{{- $_ := set $byPlace (printf "%06d %s" (int $resolved.order) $name) $resolved -}}
+{{- end -}}
+{{- end -}}
+{{- $workers := list -}}
+{{- range $place := keys $byPlace | sortAlpha }}{{ $workers = append $workers (get $byPlace $place) }}{{ end -}}
+{{- dict "head" $head "workers" $workers | toJson -}}
+{{- end -}}

@@ -1,0 +1,43 @@
+"""python -m charts crds | schema | docs | check."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from charts import check, crds, docs, schema
+from lib.errors import exits_cleanly
+from lib.paths import ROOT
+
+GENERATORS: dict[str, Callable[[], dict[Path, str]]] = {
+    "crds": crds.generated,
+    "schema": schema.generated,
+    "docs": docs.generated,
+}
+
+
+def _write(files: dict[Path, str]) -> None:
+    for path, text in files.items():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}")
+
+
+@exits_cleanly
+def main() -> None:
+    """Generate files of the charts, or check everything about them."""
+    parser = argparse.ArgumentParser(prog="charts", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("crds", help="templates of ray-crds, from the operator's Go module")
+    commands.add_parser("schema", help="values.schema.json of each chart, from its values.yaml")
+    commands.add_parser("docs", help="README.md of each chart, from its values.yaml")
+    commands.add_parser("check", help="drift, lint, unit tests, and every rendering against the API's schemas")
+    command = parser.parse_args().command
+    if command == "check":
+        check.main()
+    else:
+        _write(GENERATORS[command]())
+
+
+main()

@@ -1,0 +1,31 @@
+"""The charts, and where they lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lib.paths import ROOT
+
+CHARTS = ROOT / "charts"
+
+#: Charts whose values.yaml is annotated, and that may be installed.
+APPLICATIONS = ("ray-crds", "ray-operator", "ray-cluster", "ray-job")
+
+ENVIRONMENTS = ROOT / "environments"
+WORKLOADS = ROOT / "workloads" / "src" / "rayworks"
+
+
+def environments() -> dict[str, Path]:
+    """Values file of each environment, by name."""
+    return {path.parent.name: path for path in sorted(ENVIRONMENTS.glob("*/values.yaml"))}
+
+
+def scenarios(chart: str) -> dict[str, Path]:
+    """Values file of each scenario of a chart, by name."""
+    return {path.stem: path for path in sorted((CHARTS / chart / "ci").glob("*.yaml"))}
+
+
+def workloads() -> dict[str, Path]:
+    """Values file of each workload, by the workload's name."""
+    found = sorted(WORKLOADS.glob("*/values.yaml"))
+    return {path.parent.name.replace("_", "-"): path for path in found}

@@ -1,0 +1,156 @@
+"""values.schema.json of each chart, from the comments in its values.yaml.
+
+A key's type follows from its default. What does not, stands above it as `# @schema {…}`: JSON, merged into the key's
+schema. `# -- …` is the description, which helm-docs reads too. Maps with keys are strict; an empty map holds strings
+unless it is annotated; null needs an annotation. `#/$defs/…` are in definitions.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from charts.places import APPLICATIONS, CHARTS
+from lib.errors import UserError
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DEFINITIONS = Path(__file__).with_name("definitions.yaml")
+
+_ANNOTATION = re.compile(r"^\s*# @schema (.*)$")
+_DESCRIPTION = re.compile(r"^\s*# -- (.*)$")
+
+
+def definitions() -> dict[str, Schema]:
+    """Shapes that several charts use, by name."""
+    loaded: dict[str, Schema] = yaml.safe_load(DEFINITIONS.read_text())
+    return loaded
+
+
+def _comment(lines: list[str], line: int, where: str) -> tuple[Schema, str]:
+    """Annotation and description above a line (counted from 0)."""
+    first = line
+    while first > 0 and lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    annotation: Schema = {}
+    description: list[str] = []
+    for text in lines[first:line]:
+        if found := _ANNOTATION.match(text):
+            try:
+                annotation.update(json.loads(found[1]))
+            except json.JSONDecodeError as error:
+                raise UserError(f"{where}: the annotation is not JSON: {error}") from error
+        elif found := _DESCRIPTION.match(text):
+            description = [found[1]]
+        elif description:
+            description.append(text.lstrip()[1:].strip())
+    return annotation, " ".join(description)
+
+
+def _inferred(value: Any, where: str, annotation: Schema) -> Schema:
+    """Schema that follows from a default."""
+    if "$ref" in annotation:
+        return {}
+    if isinstance(value, bool):
+        return {"type": "boolean"}
+    if isinstance(value, int):
+        return {"type": "integer"}
+    if isinstance(value, float):
+        return {"type": "number"}
+    if isinstance(value, str):
+        return {} if "enum" in annotation else {"type": "string"}
+    if isinstance(value, list):
+        return {"type": "array", "items": {"type": "string"}}
+    if isinstance(value, dict):
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+    if "type" not in annotation:
+        raise UserError(f"{where} is null and says no type", 'add # @schema {"type": …} above it')
+    return {}
+
+
+def _properties(node: yaml.MappingNode, lines: list[str], prefix: str) -> dict[str, Schema]:
+    properties: dict[str, Schema] = {}
+    loader = yaml.SafeLoader("")
+    for key, value in node.value:
+        where = f"{prefix}{key.value}"
+        annotation, description = _comment(lines, key.start_mark.line, where)
+        default = loader.construct_object(value, deep=True)  # type: ignore[no-untyped-call]
+        if not description and not isinstance(value, yaml.MappingNode):
+            raise UserError(f"{where} has no description", "add a comment that begins with `# -- `")
+        if isinstance(value, yaml.MappingNode) and value.value and not annotation:
+            schema: Schema = {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": _properties(value, lines, f"{where}."),
+            }
+        else:
+            schema = {**_inferred(default, where, annotation), **annotation, "default": default}
+        if description:
+            schema["description"] = description
+        properties[key.value] = schema
+    return properties
+
+
+def _referred(schema: Any, known: dict[str, Schema], found: dict[str, Schema]) -> dict[str, Schema]:
+    """Definitions that a schema refers to, directly or through others, by name."""
+    if isinstance(schema, dict):
+        if ref := schema.get("$ref"):
+            name = str(ref).removeprefix("#/$defs/")
+            if name not in known:
+                raise UserError(f"{ref} is not defined", f"define it in {DEFINITIONS.name}")
+            if name not in found:
+                found[name] = known[name]
+                _referred(known[name], known, found)
+        for inner in schema.values():
+            _referred(inner, known, found)
+    elif isinstance(schema, list):
+        for inner in schema:
+            _referred(inner, known, found)
+    return found
+
+
+def of_chart(chart: str) -> str:
+    """The text of a chart's values.schema.json.
+
+    Raises:
+        UserError: a value has no description or no type, or an annotation is not JSON.
+    """
+    known = definitions()
+    if chart == "ray-common":
+        body: Schema = {
+            "type": "object",
+            "properties": {
+                # Other charts' globals are left alone.
+                "global": {"type": "object", "properties": {"ray": known["global"]}},
+            },
+        }
+    else:
+        text = (CHARTS / chart / "values.yaml").read_text()
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if not isinstance(root, yaml.MappingNode):
+            raise UserError(f"charts/{chart}/values.yaml is not a map")
+        body = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "global": {"type": "object"},
+                # Helm adds a key for the library chart.
+                "ray-common": {"type": "object"},
+                **_properties(root, text.splitlines(), ""),
+            },
+        }
+    whole = {"$schema": DIALECT, "title": chart, **body}
+    if used := _referred(body, known, {}):
+        whole["$defs"] = {name: used[name] for name in sorted(used)}
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def generated() -> dict[Path, str]:
+    """Every schema file and what it should hold."""
+    charts = ("ray-common", *APPLICATIONS)
+    return {CHARTS / chart / "values.schema.json": of_chart(chart) for chart in charts}
