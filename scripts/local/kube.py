@@ -1,0 +1,90 @@
+"""Asking the API server: just enough HTTP for health checks that run twenty times a second."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from typing import Any
+
+from lib.shell import run
+from local import layout, pki
+from lib.paths import tool
+
+
+class Unreachable(Exception):
+    """No answer, or not the one asked for; the text says what came instead."""
+
+
+def get(url: str, timeout: float = 2) -> str:
+    """Fetch a URL of the node, as the cluster's administrator where it is https.
+
+    Raises:
+        Unreachable: no connection, or a status other than 200.
+    """
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    connection: http.client.HTTPConnection
+    try:
+        if scheme == "https":
+            connection = http.client.HTTPSConnection(authority, timeout=timeout, context=_context())
+        else:
+            connection = http.client.HTTPConnection(authority, timeout=timeout)
+        try:
+            connection.request("GET", slash + path)
+            response = connection.getresponse()
+            body = response.read().decode(errors="replace")
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(str(error) or type(error).__name__) from error
+    if response.status != 200:
+        raise Unreachable(f"status {response.status}: {body.strip()[-300:]}")
+    return body
+
+
+def _context() -> ssl.SSLContext:
+    # The controller manager and the scheduler serve their health with certificates that they
+    # made themselves, so the chain is not checked: only who we are is proved, to the API server,
+    # over a wire that ends in our own box.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(pki.certificate("admin"), pki.key("admin"))
+    return context
+
+
+def get_object(address: str, path: str) -> dict[str, Any]:
+    """Read an object of the API by its path.
+
+    Raises:
+        Unreachable: it does not exist, or the API server does not answer.
+    """
+    found: dict[str, Any] = json.loads(get(f"https://{address}:{layout.API_PORT}{path}"))
+    return found
+
+
+def condition(found: dict[str, Any], kind: str) -> tuple[bool, str]:
+    """Whether a condition of an object is True, and its message."""
+    for entry in found.get("status", {}).get("conditions", []):
+        if entry["type"] == kind:
+            return entry["status"] == "True", entry.get("message", "")
+    return False, f"no condition {kind} yet"
+
+
+def apply(manifest: str) -> None:
+    """Apply YAML by server-side apply, as the one owner of its fields."""
+    run(
+        [
+            tool("kubectl"),
+            "--kubeconfig",
+            layout.KUBECONFIG,
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            f"--field-manager={layout.NAME}",
+            "--filename=-",
+        ],
+        input_text=manifest,
+        timeout=120,
+    )

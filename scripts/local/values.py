@@ -1,0 +1,198 @@
+"""The values that only this machine knows: sizes that fit it, image tags, the API server.
+
+The local counterpart of ``terraform output helm_values``: ``environments/local/values.yaml`` comes
+before it, the workload's values after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from lib.errors import UserError
+from local import box, components, images, kube, layout
+
+GI = 2**30
+MI = 2**20
+
+#: Requests of the head, in millicores and bytes; the Ray head runs no tasks of its own.
+HEAD_CPU, HEAD_MEMORY = 200, GI
+#: Kept for the cluster's own pods and the operator, in millicores and bytes.
+PLATFORM_CPU, PLATFORM_MEMORY = 250, 640 * MI
+
+#: Images that charts name.
+CHART_IMAGES = ("ray", "operator")
+
+
+@dataclass(frozen=True)
+class Allocatable:
+    """What the node can give to pods.
+
+    Attributes:
+        cpu: millicores.
+        memory: bytes.
+        cores: of the machine, whole.
+    """
+
+    cpu: int
+    memory: int
+    cores: int
+
+    @property
+    def free(self) -> tuple[int, int]:
+        """Millicores and bytes for workloads, the platform's own pods taken off."""
+        return max(0, self.cpu - PLATFORM_CPU), max(0, self.memory - PLATFORM_MEMORY)
+
+
+def allocatable() -> Allocatable:
+    """What this cluster's node can give to pods.
+
+    Raises:
+        UserError: no cluster runs, or its API server does not answer.
+    """
+    node = box.running()
+    if node is None:
+        raise UserError("no local cluster of this checkout runs", "make cluster")
+    try:
+        found = kube.get_object(node.address, f"/api/v1/nodes/{layout.NAME}")["status"]
+    except kube.Unreachable as error:
+        raise UserError(f"the API server does not answer: {error}", "make cluster") from error
+    return Allocatable(
+        cpu=_millicores(found["allocatable"]["cpu"]),
+        memory=_bytes(found["allocatable"]["memory"]),
+        cores=_millicores(found["capacity"]["cpu"]) // 1000,
+    )
+
+
+def _millicores(quantity: str) -> int:
+    return int(quantity[:-1]) if quantity.endswith("m") else int(quantity) * 1000
+
+
+def _bytes(quantity: str) -> int:
+    """The kubelet gives memory as Ki, or as bare bytes."""
+    return int(quantity[:-2]) * 1024 if quantity.endswith("Ki") else int(quantity)
+
+
+def pools(machine: Allocatable) -> dict[str, Any]:
+    """Sizes of each pool such that a head and two small workers fit any machine that passes.
+
+    A request is what the scheduler counts, so it is small: on few cores the pods of one workload
+    share them. There is a limit on memory, which cannot be shared, and none on CPU.
+    """
+    cpu, memory = machine.free
+    small_cpu = _step(min(1000, (cpu - HEAD_CPU) // 3), 100)
+    small_memory = _step(min(3 * GI // 2, (memory - HEAD_MEMORY) // 2), 128 * MI)
+    half_cpu = _step(cpu // 2, 100)
+    quarter_memory = _step(memory // 4, 128 * MI)
+    half_memory = _step(memory // 2, 128 * MI)
+
+    def size(cpu: int, request: int, limit: int, num_cpus: int) -> dict[str, Any]:
+        return {
+            "requests": {"cpu": f"{cpu}m", "memory": _quantity(request)},
+            "limits": {"memory": _quantity(max(request, limit))},
+            "numCpus": num_cpus,
+        }
+
+    small = size(small_cpu, small_memory, min(4 * GI, half_memory), 1)
+    half_cores = max(1, machine.cores // 2)
+    return {
+        "head": {
+            "sizes": {
+                "small": size(HEAD_CPU, HEAD_MEMORY, min(3 * GI, half_memory), 0),
+                "large": size(HEAD_CPU * 2, HEAD_MEMORY * 2, half_memory, 0),
+            }
+        },
+        "cpu": {
+            "sizes": {
+                "small": small,
+                "large": size(half_cpu, quarter_memory, half_memory, half_cores),
+            }
+        },
+        "memory": {
+            "sizes": {
+                "small": size(small_cpu, quarter_memory, half_memory, 1),
+                "large": size(half_cpu, half_memory, half_memory, half_cores),
+            }
+        },
+        "gpu": {"accelerator": {"resource": "none"}, "fallback": "cpu"},
+    }
+
+
+def _step(value: int, unit: int) -> int:
+    """Round down to a unit, but not to nothing."""
+    return max(unit, value // unit * unit)
+
+
+def _quantity(size: int) -> str:
+    """Bytes in the form that the API server would write, so that nothing ever differs by form."""
+    return f"{size // GI}Gi" if size % GI == 0 else f"{size // MI}Mi"
+
+
+def content(machine: Allocatable, address: str) -> dict[str, Any]:
+    """The values, for a machine and the node's address."""
+    named: dict[str, Any] = {"registry": images.REGISTRY, "pullPolicy": "IfNotPresent"}
+    for name in CHART_IMAGES:
+        ref = images.reference(name)
+        named[name] = {"repository": ref.repository, "tag": ref.tag, "digest": ""}
+    return {
+        "global": {
+            "ray": {
+                "images": named,
+                "pools": pools(machine),
+                "network": {"apiServer": {"cidrs": [f"{address}/32"], "port": layout.API_PORT}},
+            }
+        }
+    }
+
+
+def write() -> None:
+    """Write .local/values.yaml for the cluster that runs.
+
+    Raises:
+        UserError: no cluster runs.
+    """
+    machine = allocatable()
+    node = box.running()
+    address = node.address if node else ""
+    text = (
+        "# Written by `python -m local up`: what only this machine knows.\n"
+        + yaml.safe_dump(content(machine, address), sort_keys=False)
+    )
+    components.write_private(layout.VALUES, text)
+
+
+def check_fits(workload: str, *, cpu: float, memory: float, gpus: float = 0) -> None:
+    """Check that a workload can ever run on this machine.
+
+    Args:
+        workload: its name, for the message.
+        cpu: the sum of its pods' requests, cores.
+        memory: the same, bytes.
+        gpus: the same, devices.
+
+    Raises:
+        UserError: it asks for more than the node has; the message names both.
+    """
+    free_cpu, free_memory = allocatable().free
+    short = []
+    if cpu * 1000 > free_cpu:
+        short.append(f"{cpu:.1f} cores, and {free_cpu / 1000:.1f} are to be had")
+    if memory > free_memory:
+        short.append(
+            f"{memory / GI:.1f} GiB of memory, and {free_memory / GI:.1f} GiB are to be had"
+        )
+    if gpus:
+        short.append(f"{gpus:.0f} GPUs, and the local cluster has none")
+    if short:
+        raise UserError(
+            f"{workload} does not fit this machine: it asks for {'; for '.join(short)}",
+            "lower its number of workers or their size in the workload's values, or take a "
+            "larger machine",
+        )
+
+
+def summary() -> str:
+    """The charts' images in a line."""
+    return ", ".join(f"{name}:{images.reference(name).tag}" for name in CHART_IMAGES)
