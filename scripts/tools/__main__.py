@@ -1,16 +1,69 @@
+"""`python3 -m tools`: tools, packages and environments, pinned, from one cache.
+
+Exit codes: 0 done; 1 something that the user can mend, told on stderr; 2 a wrong command line;
+130 interrupted (the same command goes on from there).
+"""
+
+from __future__ import annotations
+
 import argparse
+import signal
+from types import FrameType
+from typing import NoReturn
+
 from lib.errors import exits_cleanly
-from tools import venv
+from tools import cache, venv
+from tools.build import provide
+from tools.catalogue import GROUPS, pick
+from tools.locks import lock
 from tools.progress import Progress
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m tools", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add = commands.add_parser
+    one = add("build", help="build tools into the cache and link them into .tools/bin")
+    one.add_argument("names", nargs="*", metavar="NAME", help="tools or groups; none: all")
+    one = add("setup", help="all that a group needs: packages, environment and tools, at once")
+    one.add_argument("group", choices=GROUPS)
+    one = add("venv", help="make a Python environment and link it into the checkout")
+    one.add_argument("name", choices=venv.ENVIRONMENTS)
+    one = add("lock", help="write the locks of the Python requirements")
+    one.add_argument("--upgrade", action="store_true", help="to the latest versions")
+    add("status", help="what is wanted, what is there")
+    add("clean-cache", help="remove the cache")
+    return parser.parse_args()
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
 
 @exits_cleanly
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="tools")
-    sub = parser.add_subparsers(dest="command", required=True)
-    v = sub.add_parser("venv"); v.add_argument("name", choices=venv.ENVIRONMENTS)
-    args = parser.parse_args()
-    p = Progress()
-    venv.make(args.name, p)
-    p.close()
+    """Run one command."""
+    arguments = _parse()
+    signal.signal(signal.SIGTERM, _terminate)
+    progress = Progress()
+    try:
+        if arguments.command == "build":
+            groups = set(GROUPS).intersection(arguments.names or GROUPS)
+            provide(pick(arguments.names), groups, [], progress)
+        elif arguments.command == "setup":
+            environments = [GROUPS[arguments.group].environment]
+            provide(pick([arguments.group]), {arguments.group}, environments, progress)
+        elif arguments.command == "venv":
+            provide([], set(), [arguments.name], progress)
+        elif arguments.command == "lock":
+            lock(progress, upgrade=arguments.upgrade)
+        elif arguments.command == "status":
+            cache.status()
+        else:
+            cache.clean()
+    finally:
+        progress.close()
 
-main()
+
+if __name__ == "__main__":
+    main()

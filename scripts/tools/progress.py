@@ -1,4 +1,4 @@
-"""Progress of work that runs for seconds or minutes: a live line at a terminal, plain lines else."""
+"""Progress of long work: a live line at a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from lib.paths import CACHE, ROOT
 from lib.shell import run
-
 from tools.files import link, locked, remove
 from tools.progress import Progress
 
@@ -69,7 +68,7 @@ def uv() -> str:
         if not BOOTSTRAP.ready:
             remove(path)
             run([sys.executable, "-m", "venv", path])
-            install = [path / "bin/python", "-m", "pip", "install", "--quiet"]
+            install = [str(path / "bin/python"), "-m", "pip", "install", "--quiet"]
             run([*install, "--require-hashes", "--only-binary=:all:", "-r", BOOTSTRAP.lock])
             (path / READY).touch()
     return str(path / "bin/uv")
@@ -94,6 +93,14 @@ def _fill(environment: Environment) -> None:
     remove(path)
     tool, settings = uv(), uv_environment()
     run([tool, "venv", "--quiet", "--python", sys.executable, path], env=settings)
-    sync = [tool, "pip", "sync", "--quiet", "--require-hashes", "--python", path / "bin/python"]
+    sync = [
+        tool,
+        "pip",
+        "sync",
+        "--quiet",
+        "--require-hashes",
+        "--python",
+        str(path / "bin/python"),
+    ]
     run([*sync, environment.lock], env=settings)
     (path / READY).touch()

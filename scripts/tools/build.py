@@ -1,0 +1,135 @@
+"""Building tools into the cache, one entry a tool: whole, or not there.
+
+An entry is `<version>-<hash>/` with bin/, share/ and files.json, which says what belongs to it and
+how large it is. It is made in a folder beside and renamed into place, under the entry's lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lib.errors import UserError
+from lib.paths import CACHE, TOOLS_BIN
+from lib.shell import run
+from tools import debian, preflight, venv
+from tools.catalogue import Tool
+from tools.files import link, locked, remove
+from tools.progress import Progress
+
+_MANIFEST = "files.json"
+
+
+def ready(tool: Tool) -> bool:
+    """Whether the cache holds the tool whole: every file, in its size."""
+    try:
+        files: dict[str, int] = json.loads((tool.entry / _MANIFEST).read_text())
+        return all((tool.entry / name).stat().st_size == size for name, size in files.items())
+    except (OSError, ValueError):
+        return False
+
+
+def provide(
+    tools: list[Tool], groups: set[str], environments: list[str], progress: Progress
+) -> None:
+    """Make what is not in the cache, and link all of it into the checkout.
+
+    The Debian packages of `groups` and the virtual environments are fetched while Go compiles
+    the tools: one waits for the network, the other for the processor.
+
+    Raises:
+        UserError: the machine lacks something (before any work), or a step failed.
+    """
+    wanted = [tool for tool in tools if not ready(tool)]
+    preflight.check(wanted, groups)
+    with ThreadPoolExecutor(max_workers=1) as background:
+        fetched = background.submit(_fetch, groups, environments, progress)
+        for tool in tools:
+            title = f"{tool.name} {tool.version.split('-')[0]}"
+            if tool not in wanted:
+                progress.done(title, "cached")
+            else:
+                with progress.task(title):
+                    _build(tool)
+            for name in tool.binaries:
+                link(TOOLS_BIN / name, tool.entry / "bin" / name)
+            if fetched.done():
+                fetched.result()
+        fetched.result()
+
+
+def _fetch(groups: set[str], environments: list[str], progress: Progress) -> None:
+    if names := debian.missing(groups):
+        with progress.task(f"{len(names)} Debian packages"):
+            debian.install(names)
+    for name in environments:
+        venv.make(name, progress)
+
+
+def go_environment(temporary: Path) -> dict[str, str]:
+    """What Go is told by its environment: our caches, this very toolchain, static programs."""
+    return {
+        "GOMODCACHE": str(CACHE / "go/mod"),
+        "GOCACHE": str(CACHE / "go/build"),
+        "GOTMPDIR": str(temporary),
+        "GOFLAGS": "-buildvcs=false -mod=readonly",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "CGO_ENABLED": "0",
+    }
+
+
+def _build(tool: Tool) -> None:
+    entry = tool.entry
+    with locked(entry):
+        if ready(tool):  # another checkout has just built it
+            return
+        for leftover in [entry, *entry.parent.glob(f".{entry.name}.*.part")]:
+            remove(leftover)
+        staging = entry.with_name(f".{entry.name}.{os.getpid()}.part")
+        temporary = staging / "tmp"
+        temporary.mkdir(parents=True)
+        try:
+            environment = go_environment(temporary)
+            run(
+                ["go", "install", "-ldflags", tool.ldflags, "tool"],
+                cwd=tool.folder,
+                env={**environment, "GOBIN": str(staging / "bin")},
+            )
+            for theirs, ours in tool.renames.items():
+                (staging / "bin" / theirs).rename(staging / "bin" / ours)
+            if tool.share:
+                _copy_share(tool, staging / "share", environment)
+            remove(temporary)
+            _write_manifest(tool, staging)
+            staging.rename(entry)
+        finally:
+            remove(staging)
+
+
+def _copy_share(tool: Tool, target: Path, environment: dict[str, str]) -> None:
+    target.mkdir()
+    said = run(
+        ["go", "list", "-m", "-f", "{{.Dir}}", tool.module], cwd=tool.folder, env=environment
+    )
+    for pattern in tool.share:
+        files = sorted(Path(said.stdout.strip()).glob(pattern))
+        if not files:
+            raise UserError(f"{tool.module} {tool.version} has no {pattern}")
+        for file in files:
+            shutil.copyfile(file, target / file.name)
+
+
+def _write_manifest(tool: Tool, staging: Path) -> None:
+    for name in tool.binaries:
+        if not (staging / "bin" / name).is_file():
+            raise UserError(f"building {tool.name} {tool.version} made no program {name}")
+    files = {
+        str(path.relative_to(staging)): path.stat().st_size
+        for path in sorted(staging.rglob("*"))
+        if path.is_file()
+    }
+    (staging / _MANIFEST).write_text(json.dumps(files, indent=2) + "\n")

@@ -1,0 +1,232 @@
+"""What is built: each tool, where its version stands, how it is stamped, and who needs it.
+
+A tool's folder beside this file holds its wrapper module: a go.mod that names the packages to
+build (`tool`) and pins every version, and a go.sum with their hashes. Versions stand nowhere else.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lib.errors import UserError
+from lib.paths import CACHE
+
+_HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A pinned tool, built with the Go toolchain from its wrapper module.
+
+    Attributes:
+        name: of the tool and of its folder.
+        module: the module whose version is the tool's.
+        group: who needs it; a key of GROUPS.
+        binaries: each program, with the arguments that make it print its version
+            (None: it cannot, or prints something else).
+        renames: a program's name as Go derives it from its package, and ours for it.
+        stamps: Go variables set by the linker; {version}, {major} and {minor} are filled in.
+        share: files of the module that are kept beside the programs, as glob patterns.
+    """
+
+    name: str
+    module: str
+    group: str
+    binaries: Mapping[str, tuple[str, ...] | None]
+    renames: Mapping[str, str] = field(default_factory=dict)
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    share: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The wrapper module."""
+        return _HERE / self.name
+
+    @functools.cached_property
+    def _gomod(self) -> str:
+        return (self.folder / "go.mod").read_text()
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The version that the wrapper's go.mod requires, without its leading v."""
+        found = re.search(rf"^\s*(?:require )?{re.escape(self.module)} v(\S+)", self._gomod, re.M)
+        if not found:
+            raise UserError(f"{self.folder / 'go.mod'} does not require {self.module}")
+        return found[1]
+
+    @functools.cached_property
+    def go(self) -> tuple[int, ...]:
+        """The Go release that the wrapper's go.mod asks for, for example (1, 26, 3)."""
+        found = re.search(r"^go (\d+(?:\.\d+)*)", self._gomod, re.M)
+        if not found:
+            raise UserError(f"{self.folder / 'go.mod'} names no Go release")
+        return tuple(int(part) for part in found[1].split("."))
+
+    @property
+    def ldflags(self) -> str:
+        """The linker's flags: no symbol tables, and the stamps."""
+        major, minor = self.version.split(".")[:2]
+        values = {"version": self.version, "major": major, "minor": minor}
+        stamps = (f" -X {name}={value.format(**values)}" for name, value in self.stamps.items())
+        return "-s -w" + "".join(stamps)
+
+    @functools.cached_property
+    def entry(self) -> Path:
+        """Its folder in the cache; another one for every change to what goes into it."""
+        digest = hashlib.sha256(self._gomod.encode())
+        digest.update((self.folder / "go.sum").read_bytes())
+        digest.update(repr((self.ldflags, self.share, platform.machine())).encode())
+        return CACHE / "tools" / self.name / f"{self.version}-{digest.hexdigest()[:12]}"
+
+
+_KUBERNETES_VERSION = {
+    f"{package}.{variable}": value
+    for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    for variable, value in {
+        "gitVersion": "v{version}",
+        "gitMajor": "{major}",
+        "gitMinor": "{minor}",
+    }.items()
+}
+
+#: In the order of the build: what later tools share is compiled first.
+TOOLS: tuple[Tool, ...] = (
+    Tool(
+        name="kubernetes",
+        module="k8s.io/kubernetes",
+        group="deploy",
+        binaries={
+            "kube-apiserver": ("--version",),
+            "kube-controller-manager": ("--version",),
+            "kube-scheduler": ("--version",),
+            "kube-proxy": ("--version",),
+            "kubelet": ("--version",),
+            "kubectl": ("version", "--client"),
+        },
+        # Without them the API server says v0.0.0, and charts' kubeVersion conditions fail.
+        stamps=_KUBERNETES_VERSION,
+    ),
+    Tool(
+        name="etcd",
+        module="go.etcd.io/etcd/server/v3",
+        group="deploy",
+        binaries={"etcd": ("--version",)},
+        renames={"server": "etcd"},
+    ),
+    Tool(
+        name="buildkit",
+        module="github.com/moby/buildkit",
+        group="deploy",
+        binaries={"buildkitd": ("--version",), "buildctl": ("--version",)},
+        stamps={"github.com/moby/buildkit/version.Version": "v{version}"},
+    ),
+    Tool(
+        name="helm",
+        module="helm.sh/helm/v4",
+        group="deploy",
+        binaries={"helm": ("version", "--short")},
+        stamps={"helm.sh/helm/v4/internal/version.version": "v{version}"},
+    ),
+    Tool(
+        name="kuberay",
+        module="github.com/ray-project/kuberay/ray-operator",
+        group="deploy",
+        binaries={"ray-operator": None},
+        share=("config/crd/bases/*.yaml",),
+    ),
+    Tool(
+        name="coredns",
+        module="github.com/coredns/coredns",
+        group="deploy",
+        binaries={"coredns": ("-version",)},
+    ),
+    Tool(
+        name="metrics-server",
+        module="sigs.k8s.io/metrics-server",
+        group="deploy",
+        binaries={"metrics-server": ("--version",)},
+        stamps=_KUBERNETES_VERSION,
+    ),
+    Tool(
+        name="local-path-provisioner",
+        module="github.com/rancher/local-path-provisioner",
+        group="deploy",
+        binaries={"local-path-provisioner": None},
+    ),
+    Tool(
+        name="calico",
+        module="github.com/projectcalico/calico",
+        group="deploy",
+        binaries={"calico-felix": ("--version",), "calico": ("-v",)},
+        stamps={
+            "github.com/projectcalico/calico/felix/buildinfo.GitVersion": "v{version}",
+            "main.VERSION": "v{version}",
+        },
+        share=("manifests/crds.yaml",),
+    ),
+    Tool(
+        name="helm-unittest",
+        module="github.com/helm-unittest/helm-unittest",
+        group="test",
+        binaries={"helm-unittest": None},
+    ),
+    Tool(
+        name="chart-testing",
+        module="github.com/helm/chart-testing/v3",
+        group="test",
+        binaries={"ct": ("version",)},
+        stamps={"github.com/helm/chart-testing/v3/ct/cmd.Version": "v{version}"},
+    ),
+    Tool(
+        name="kubeconform",
+        module="github.com/yannh/kubeconform",
+        group="test",
+        binaries={"kubeconform": ("-v",)},
+        stamps={"main.version": "v{version}"},
+    ),
+    Tool(
+        name="helm-docs",
+        module="github.com/norwoodj/helm-docs",
+        group="test",
+        binaries={"helm-docs": ("--version",)},
+        stamps={"main.version": "{version}"},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tools that a task needs together.
+
+    Attributes:
+        environment: the virtual environment that goes with them.
+        disk: gigabytes that the task takes from an empty cache, images included.
+    """
+
+    environment: str
+    disk: int
+
+
+GROUPS: Mapping[str, Group] = {
+    "deploy": Group(environment="deploy", disk=30),
+    "test": Group(environment="dev", disk=12),
+}
+
+
+def pick(names: list[str]) -> list[Tool]:
+    """The tools of these names and groups, in the order of the build; all of them for none.
+
+    Raises:
+        UserError: a name is neither a tool's nor a group's.
+    """
+    known = {tool.name for tool in TOOLS} | set(GROUPS)
+    for name in names:
+        if name not in known:
+            raise UserError(f"no tool or group {name!r}", f"one of {', '.join(sorted(known))}")
+    return [tool for tool in TOOLS if not names or tool.name in names or tool.group in names]
