@@ -111,7 +111,7 @@ spec:
       # Wait for the GCS in the same container: `ray start` takes some CPU seconds to find out that there is
       # none, and an init container costs the start of one more container.
       args:
-        - until (: </dev/tcp/$FQ_RAY_IP/$RAY_PORT) 2>/dev/null; do sleep 0.2; done
+        - 'until (: </dev/tcp/$FQ_RAY_IP/$RAY_PORT) 2>/dev/null; do sleep 0.2; done'
       {{- end }}
       {{- include "ray.envList" $env | fromJson | toYaml | nindent 6 }}
       livenessProbe:

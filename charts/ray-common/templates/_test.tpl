@@ -1,0 +1,76 @@
+{{/*
+`helm test`: a pod in the Ray image that satisfies restricted Pod Security, with one Python script.
+*/}}
+
+{{- define "ray.testAnnotations" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+
+{{/* ray.testPod (list ROOT GLOBAL SCRIPT ENV ACCOUNT): ENV is a list as in a pod, ACCOUNT empty for none. */}}
+{{- define "ray.testPod" -}}
+{{- $root := index . 0 -}}
+{{- $global := index . 1 -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ $root.Release.Name }}-test
+  labels:
+    {{- include "ray.podLabels" (list $root "test") | nindent 4 }}
+  annotations:
+    {{- include "ray.testAnnotations" "0" | nindent 4 }}
+spec:
+  {{- with index . 4 }}
+  serviceAccountName: {{ . }}
+  {{- end }}
+  automountServiceAccountToken: {{ ne (index . 4) "" }}
+  {{- include "ray.scriptPod" (list $root $global) | nindent 2 }}
+  containers:
+    - name: test
+      image: {{ include "ray.image" (list $global "ray" ($root.Values.image | default dict) "helm test") }}
+      imagePullPolicy: {{ $global.images.pullPolicy }}
+      command:
+        - python
+        - -c
+        - |
+          {{- index . 2 | nindent 10 }}
+      env:
+        {{- index . 3 | toYaml | nindent 8 }}
+      resources:
+        requests: {cpu: 50m, memory: 64Mi}
+        limits: {memory: 256Mi}
+      securityContext:
+        {{- include "ray.securityContext" $root | nindent 8 }}
+{{- end -}}
+
+{{/* ray.testAccount (list ROOT RULES): the account of a test that asks the API server. */}}
+{{- define "ray.testAccount" -}}
+{{- $root := index . 0 -}}
+{{- range $kind := list "ServiceAccount" "Role" "RoleBinding" }}
+---
+apiVersion: {{ ternary "v1" "rbac.authorization.k8s.io/v1" (eq $kind "ServiceAccount") }}
+kind: {{ $kind }}
+metadata:
+  name: {{ $root.Release.Name }}-test
+  labels:
+    {{- include "ray.labels" $root | nindent 4 }}
+  annotations:
+    {{- include "ray.testAnnotations" "-1" | nindent 4 }}
+{{- if eq $kind "ServiceAccount" }}
+automountServiceAccountToken: false
+{{- else if eq $kind "Role" }}
+rules:
+  {{- index $ 1 | toYaml | nindent 2 }}
+{{- else }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ $root.Release.Name }}-test
+subjects:
+  - kind: ServiceAccount
+    name: {{ $root.Release.Name }}-test
+    namespace: {{ $root.Release.Namespace }}
+{{- end }}
+{{- end }}
+{{- end -}}
