@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
 from lib.errors import UserError
 from lib.paths import ROOT
@@ -72,8 +72,16 @@ class Box:
 
     def enter(self, command: Sequence[str]) -> list[str]:
         """The command line that runs a command inside the box."""
-        return ["nsenter", "--target", str(self.pid), "--mount", "--net", "--uts", "--pid",
-                *command]
+        return [
+            "nsenter",
+            "--target",
+            str(self.pid),
+            "--mount",
+            "--net",
+            "--uts",
+            "--pid",
+            *command,
+        ]
 
     def supervisor(self) -> Any:
         """The XML-RPC interface of its supervisord."""
@@ -109,7 +117,7 @@ def load(file: Path) -> Box | None:
 
 
 def running() -> Box | None:
-    """This checkout's box, when it runs."""
+    """Find this checkout's box, when it runs."""
     box = load(layout.NODE)
     return box if box is not None and box.is_alive() else None
 

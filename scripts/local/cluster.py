@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -16,8 +17,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from xmlrpc.client import Error as RpcError
-
-import yaml
 
 from lib.errors import UserError
 from lib.paths import LOCAL, ROOT, TOOLS_BIN
@@ -241,16 +240,12 @@ def _steps(
 
     def addons_ready(stop: threading.Event) -> None:
         for namespace, name in AWAITED_ADDONS:
-            if _addon_problem(node.address, namespace, name) is None:
+            problem = functools.partial(_addon_problem, node.address, namespace, name)
+            if problem() is None:
                 continue
-            if not steps.until(
-                lambda at=(namespace, name): _addon_problem(node.address, *at) is None,
-                stop,
-                PATIENCE,
-            ):
+            if not steps.until(lambda: problem() is None, stop, PATIENCE):  # noqa: B023 - used now
                 raise UserError(
-                    f"{name} is not available after {PATIENCE} s: "
-                    f"{_addon_problem(node.address, namespace, name)}",
+                    f"{name} is not available after {PATIENCE} s: {problem()}",
                     f".tools/bin/kubectl --kubeconfig {layout.KUBECONFIG} "
                     f"describe pods --namespace {namespace}",
                 )
@@ -280,7 +275,7 @@ def _is_running(node: Box, name: str) -> bool:
 def _serves_calico(address: str) -> bool:
     found = []
     for kind in ("ippools", "clusterinformations"):
-        with contextlib.suppress(kube.Unreachable):
+        with contextlib.suppress(kube.UnreachableError):
             found.append(kube.get_object(address, f"/apis/crd.projectcalico.org/v1/{kind}"))
     return len(found) == 2
 
@@ -315,7 +310,7 @@ def _applied(node: Box) -> bool:
     try:
         for namespace, name in ADDONS:
             kube.get_object(node.address, _deployment(namespace, name))
-    except kube.Unreachable:
+    except kube.UnreachableError:
         return False
     return True
 
@@ -327,7 +322,7 @@ def _deployment(namespace: str, name: str) -> str:
 def _node_problem(address: str) -> str | None:
     try:
         found = kube.get_object(address, f"/api/v1/nodes/{layout.NAME}")
-    except kube.Unreachable as error:
+    except kube.UnreachableError as error:
         return str(error)
     ready, message = kube.condition(found, "Ready")
     return None if ready else message
@@ -336,7 +331,7 @@ def _node_problem(address: str) -> str | None:
 def _addon_problem(address: str, namespace: str, name: str) -> str | None:
     try:
         found = kube.get_object(address, _deployment(namespace, name))
-    except kube.Unreachable as error:
+    except kube.UnreachableError as error:
         return str(error)
     available, message = kube.condition(found, "Available")
     return None if available else message
@@ -513,9 +508,3 @@ def leftovers() -> list[str]:
     if LOCAL.exists():
         found.append(str(LOCAL))
     return found
-
-
-def manifests() -> list[object]:
-    """Every object of the cluster's own add-ons; for checks that need no cluster."""
-    node = Box(0, 0, "", "", "192.0.2.2", "0", 0)
-    return [found for found in yaml.safe_load_all(_addons(node)) if found]

@@ -54,7 +54,7 @@ class Component:
             return None if node.connects(path) else f"nothing listens on {path}"
         try:
             kube.get(self.health)
-        except kube.Unreachable as error:
+        except kube.UnreachableError as error:
             return str(error)
         return None
 
@@ -517,7 +517,7 @@ def write_private(path: Path, content: str) -> None:
 
 
 def supervisor_config(components: Sequence[Component]) -> str:
-    """supervisord's configuration: it starts nothing by itself and restarts whatever ends."""
+    """Write supervisord's configuration: it starts nothing by itself and restarts whatever ends."""
     config = configparser.RawConfigParser()
     config["supervisord"] = {
         "user": "root",
@@ -535,10 +535,11 @@ def supervisor_config(components: Sequence[Component]) -> str:
     for component in components:
         read = json.dumps([certificates, *component.files.values()])
         digest = hashlib.sha256(read.encode()).hexdigest()
-        environment = {**component.environment, "CONFIGURATION": digest[:12]}
+        variables = {**component.environment, "CONFIGURATION": digest[:12]}
+        environment = ",".join(f'{name}="{value}"' for name, value in variables.items())
         config[f"program:{component.name}"] = {
             "command": _escape(shlex.join(component.command)),
-            "environment": _escape(",".join(f'{name}="{value}"' for name, value in environment.items())),
+            "environment": _escape(environment),
             "autostart": "false",
             "autorestart": "true",
             # Any end counts as an end after a good start: restarted once a second, for ever.
@@ -554,5 +555,5 @@ def supervisor_config(components: Sequence[Component]) -> str:
 
 
 def _escape(text: str) -> str:
-    """supervisord fills in %(name)s, so a plain % is written twice."""
+    """Escape for supervisord, which fills in %(name)s: a plain % is written twice."""
     return text.replace("%", "%%")

@@ -46,7 +46,7 @@ IGNORED_FOLDERS = {
 IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", ".swp", "~")
 
 _BUILT = CACHE / "images.json"
-_STEP = re.compile(r"^#\d+ (\[.*)$")
+_STEP = re.compile(r"^#\d+ (\[(?!internal|context|auth).*)$")
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,7 @@ IMAGES: dict[str, Image] = {
     # of what is deployed on it
     "debian": _local("debian"),
     "base": Image(layout.IMAGES / "base", parent="debian"),
-    "ray": Image(
-        layout.IMAGES / "ray", parent="base", contexts={"workloads": ROOT / "workloads"}
-    ),
+    "ray": Image(layout.IMAGES / "ray", parent="base", contexts={"workloads": ROOT / "workloads"}),
     "operator": Image(layout.IMAGES / "operator", binaries=("ray-operator",)),
 }
 
@@ -193,8 +191,9 @@ def build(names: Iterable[str], report: Report) -> dict[str, ImageRef]:
             raise UserError(f"no image {name}", f"one of: {', '.join(IMAGES)}")
     node = box.running()
     if node is None or not node.connects(layout.BUILDKIT_SOCKET):
-        raise UserError("images are built inside the local cluster, and it is not up",
-                        "make cluster")
+        raise UserError(
+            "images are built inside the local cluster, and it is not up", "make cluster"
+        )
     builder = _Builder(node, report)
     with ThreadPoolExecutor(4) as pool:
         built = dict(zip(names, pool.map(builder.ensure, names), strict=True))
@@ -272,7 +271,7 @@ class _Builder:
                 for line in process.stderr:
                     lines = [*lines[-39:], line.rstrip()]
                     step = _STEP.match(line)
-                    if step and step[1] not in seen and "[internal]" not in line:
+                    if step and step[1] not in seen:
                         seen.add(step[1])
                         self.report(f"image {name}: {step[1][:100]}")
             except BaseException:

@@ -69,7 +69,7 @@ def _become_init() -> None:
     limit = open_files_limit()
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     os.chdir("/")
-    os.execv(
+    os.execv(  # noqa: S606 - no shell is wanted
         sys.executable,
         [
             sys.executable,

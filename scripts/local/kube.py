@@ -7,12 +7,12 @@ import json
 import ssl
 from typing import Any
 
+from lib.paths import tool
 from lib.shell import run
 from local import layout, pki
-from lib.paths import tool
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """No answer, or not the one asked for; the text says what came instead."""
 
 
@@ -20,7 +20,7 @@ def get(url: str, timeout: float = 2) -> str:
     """Fetch a URL of the node, as the cluster's administrator where it is https.
 
     Raises:
-        Unreachable: no connection, or a status other than 200.
+        UnreachableError: no connection, or a status other than 200.
     """
     scheme, _, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
@@ -37,9 +37,9 @@ def get(url: str, timeout: float = 2) -> str:
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(str(error) or type(error).__name__) from error
+        raise UnreachableError(str(error) or type(error).__name__) from error
     if response.status != 200:
-        raise Unreachable(f"status {response.status}: {body.strip()[-300:]}")
+        raise UnreachableError(f"status {response.status}: {body.strip()[-300:]}")
     return body
 
 
@@ -58,7 +58,7 @@ def get_object(address: str, path: str) -> dict[str, Any]:
     """Read an object of the API by its path.
 
     Raises:
-        Unreachable: it does not exist, or the API server does not answer.
+        UnreachableError: it does not exist, or the API server does not answer.
     """
     found: dict[str, Any] = json.loads(get(f"https://{address}:{layout.API_PORT}{path}"))
     return found

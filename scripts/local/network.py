@@ -21,7 +21,7 @@ from local.layout import NAME, POD_CIDR, SERVICE_CIDR
 CANDIDATES = tuple(
     subnet
     for block in ("10.213.77.0/28", "172.30.253.0/28", "192.168.213.0/28", "198.18.77.0/28")
-    for subnet in ipaddress.ip_network(block).subnets(new_prefix=30)
+    for subnet in ipaddress.IPv4Network(block).subnets(new_prefix=30)
 )
 
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
@@ -52,7 +52,7 @@ def routes() -> list[ipaddress.IPv4Network]:
     """Every IPv4 network that the host has a route to, but the default one and our own link."""
     listed = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout or "[]")
     return [
-        ipaddress.ip_network(route["dst"], strict=False)
+        ipaddress.IPv4Network(route["dst"], strict=False)
         for route in listed
         if route["dst"] != "default" and route.get("dev") != NAME
     ]
@@ -71,7 +71,7 @@ def choose(taken: Sequence[ipaddress.IPv4Network], preferred: str | None = None)
     """
     candidates = [*CANDIDATES]
     if preferred is not None:
-        candidates.insert(0, ipaddress.ip_network(f"{preferred}/30", strict=False))
+        candidates.insert(0, ipaddress.IPv4Network(f"{preferred}/30", strict=False))
     for subnet in candidates:
         if not any(subnet.overlaps(other) for other in taken):
             return Link(subnet)
@@ -112,15 +112,17 @@ def warnings(taken: Sequence[ipaddress.IPv4Network], servers: Sequence[str]) -> 
     """What of the outside pods will not reach, for want of a route or of a name server."""
     said = []
     for cidr in (POD_CIDR, SERVICE_CIDR):
-        inside = ipaddress.ip_network(cidr)
+        inside = ipaddress.IPv4Network(cidr)
         said += [
             f"pods cannot reach {other}: the cluster uses {cidr} itself"
             for other in taken
             if inside.overlaps(other)
         ]
     if not servers:
-        said.append("no name server outside this machine in /etc/resolv.conf: pods resolve only "
-                    "the cluster's own names")
+        said.append(
+            "no name server outside this machine in /etc/resolv.conf: pods resolve only "
+            "the cluster's own names"
+        )
     return said
 
 

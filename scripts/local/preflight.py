@@ -72,8 +72,9 @@ def check() -> None:
     check_folders([ROOT, CACHE, LOCAL])
     check_size(memory_bytes(), free_disk(), has_images=layout.IMAGE_STORE.exists())
     if not cgroups.trees():
-        raise UserError("no cgroup file system is mounted",
-                        "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+        raise UserError(
+            "no cgroup file system is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+        )
 
 
 def check_programs() -> None:

@@ -1,6 +1,6 @@
 """What of the host a local cluster could leave behind, to be compared before and after.
 
-    python -m local.snapshot
+Run as ``python -m local.snapshot`` to see it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,21 @@ from lib.shell import run
 from local import cgroups, network
 
 #: Programs that only a node of ours, or a pod on it, would run on this machine.
-_OURS = ("local.init", "supervisor.supervisord", "containerd", "kube", "etcd", "calico", "coredns",
-         "buildkitd", "local-path-provisioner", "metrics-server", "catatonit", "raylet", "gcs_server")
+_OURS = (
+    "local.init",
+    "supervisor.supervisord",
+    "buildkitd",
+    "calico",
+    "catatonit",
+    "containerd",
+    "coredns",
+    "etcd",
+    "gcs_server",
+    "kube",
+    "local-path-provisioner",
+    "metrics-server",
+    "raylet",
+)
 
 
 @dataclass(frozen=True)

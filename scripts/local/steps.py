@@ -14,7 +14,7 @@ INTERVAL = 0.05
 Action = Callable[[threading.Event], None]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Another step failed, so this one gave up."""
 
 
@@ -23,7 +23,7 @@ class Step:
     """Something to do.
 
     Attributes:
-        action: does it, and returns when it is done; it ends early with ``Stopped`` when the
+        action: does it, and returns when it is done; it ends early with ``StoppedError`` when the
             event that it is given is set.
         needs: names of the steps that come before.
     """
@@ -49,9 +49,9 @@ def run(steps: Mapping[str, Step]) -> None:
             try:
                 futures[need].result()
             except Exception as error:
-                raise Stopped from error
+                raise StoppedError from error
         if stop.is_set():
-            raise Stopped
+            raise StoppedError
         step.action(stop)
 
     with ThreadPoolExecutor(len(steps)) as pool:
@@ -64,7 +64,7 @@ def run(steps: Mapping[str, Step]) -> None:
         failures = [error for future in done if (error := future.exception())]
     # An interrupted step is never the cause: the one that interrupted it is among the others.
     for error in [f.exception() for f in futures.values()] + failures:
-        if error is not None and not isinstance(error, Stopped):
+        if error is not None and not isinstance(error, StoppedError):
             raise error
 
 
@@ -72,13 +72,13 @@ def until(ready: Callable[[], bool], stop: threading.Event, timeout: float) -> b
     """Wait until something holds; False when it does not within the time.
 
     Raises:
-        Stopped: another step failed meanwhile.
+        StoppedError: another step failed meanwhile.
     """
     waited = 0.0
     while not ready():
         if waited >= timeout:
             return False
         if stop.wait(INTERVAL):
-            raise Stopped
+            raise StoppedError
         waited += INTERVAL
     return True

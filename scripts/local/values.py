@@ -57,7 +57,7 @@ def allocatable() -> Allocatable:
         raise UserError("no local cluster of this checkout runs", "make cluster")
     try:
         found = kube.get_object(node.address, f"/api/v1/nodes/{layout.NAME}")["status"]
-    except kube.Unreachable as error:
+    except kube.UnreachableError as error:
         raise UserError(f"the API server does not answer: {error}", "make cluster") from error
     return Allocatable(
         cpu=_millicores(found["allocatable"]["cpu"]),
@@ -156,9 +156,8 @@ def write() -> None:
     machine = allocatable()
     node = box.running()
     address = node.address if node else ""
-    text = (
-        "# Written by `python -m local up`: what only this machine knows.\n"
-        + yaml.safe_dump(content(machine, address), sort_keys=False)
+    text = "# Written by `python -m local up`: what only this machine knows.\n" + yaml.safe_dump(
+        content(machine, address), sort_keys=False
     )
     components.write_private(layout.VALUES, text)
 
