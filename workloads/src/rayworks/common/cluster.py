@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import ray
 from ray.exceptions import RayError
 from ray.util.placement_group import placement_group, remove_placement_group
-from ray.util.queue import Empty, Queue
+from ray.util.queue import Queue
 
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit
@@ -30,8 +30,6 @@ def connected(*, verbose: bool) -> Iterator[None]:
     """
     # Ray Train looks after its workers this often, and takes in reports as it does.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    # Announced change of a default that nothing here depends on; it would only print a warning.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         ray.init(
             log_to_driver=verbose,
@@ -46,7 +44,9 @@ def connected(*, verbose: bool) -> Iterator[None]:
         ) from error
     logging.getLogger("ray.train").setLevel(logging.INFO if verbose else logging.ERROR)
     try:
-        yield
+        # Ray prints what workers and raylets say; stdout is for the events.
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
     finally:
         ray.shutdown()
 
@@ -76,9 +76,9 @@ def check_placeable(workers: int, resources: dict[str, float], seconds: float, e
                 return
     finally:
         remove_placement_group(group)
-    total = ray.cluster_resources()
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
     have = ", ".join(f"{total.get(name, 0):g} {name}" for name in resources)
-    free = ray.available_resources()
+    free = ray.available_resources()  # type: ignore[no-untyped-call]
     left = ", ".join(f"{free.get(name, 0):g} {name}" for name in resources)
     raise UserError(
         f"{workers} workers with {_text(resources)} each do not fit: "
@@ -96,14 +96,11 @@ def _text(resources: dict[str, float]) -> str:
 def heard(emit: Emit) -> Iterator[Queue]:
     """A queue for events from the workers; each is emitted here, in the driver, as it comes."""
     queue = Queue(actor_options={"num_cpus": 0})
-    ended: dict[str, Any] = {}
 
     def listen() -> None:
-        while True:
-            with contextlib.suppress(Empty):
-                event = queue.get(timeout=60)
-                if event is ended or event == ended:
-                    return
+        # The end is None. A queue that is lost takes the progress with it, not the run.
+        with contextlib.suppress(RayError):
+            while (event := queue.get()) is not None:
                 emit(event)
 
     listener = threading.Thread(target=listen, daemon=True)
@@ -111,5 +108,6 @@ def heard(emit: Emit) -> Iterator[Queue]:
     try:
         yield queue
     finally:
-        queue.put(ended)
+        with contextlib.suppress(RayError):
+            queue.put(None)
         listener.join(timeout=5)

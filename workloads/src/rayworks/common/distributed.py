@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 import torch
 import torch.distributed as dist
 from ray.train.collective import broadcast_from_rank_zero
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -21,11 +23,11 @@ def process_group(rank: int, world_size: int, device: torch.device) -> Iterator[
     if world_size == 1:
         yield
         return
-    host = ray.util.get_node_ip_address()
-    store = dist.TCPStore(host, 0, world_size, True, wait_for_workers=False) if rank == 0 else None
-    host, port = broadcast_from_rank_zero((host, store.port) if store else None)
+    host = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    store = TCPStore(host, 0, world_size, True, wait_for_workers=False) if rank == 0 else None
+    address: Any = broadcast_from_rank_zero((host, store.port) if store else None)
     if store is None:
-        store = dist.TCPStore(host, port, world_size, False)
+        store = TCPStore(address[0], address[1], world_size, False)
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
     try:

@@ -20,6 +20,9 @@ Emit = Callable[[Event], None]
 class Lines:
     """One JSON object a line on stdout, with the time of each; steps are left out."""
 
+    def __init__(self) -> None:
+        self._out = sys.stdout
+
     def __enter__(self) -> Self:
         return self
 
@@ -30,7 +33,7 @@ class Lines:
         """Print an event."""
         if event["event"] != "step":
             time = datetime.now(UTC).isoformat(timespec="milliseconds")
-            print(json.dumps({"time": time, **event}), flush=True)
+            print(json.dumps({"time": time, **event}), file=self._out, flush=True)
 
 
 class Bar:
@@ -42,7 +45,7 @@ class Bar:
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(),
-            console=Console(),
+            console=Console(file=sys.stdout),
         )
         self._task: TaskID | None = None
 

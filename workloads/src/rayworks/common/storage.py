@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from pyarrow import fs
+from pyarrow import fs  # type: ignore[import-untyped]
 
 from rayworks.common.errors import UserError
 

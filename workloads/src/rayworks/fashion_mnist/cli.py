@@ -71,7 +71,7 @@ STARTED = time.time()
 )
 @click.option("--verbose", is_flag=True, help="Print what Ray logs.")
 def fashion_mnist(epochs: int | None, resume: bool, **options: Any) -> None:
-    """Train a classifier of clothes (or digits), data-parallel over Ray workers.
+    r"""Train a classifier of clothes (or digits), data-parallel over Ray workers.
 
     Leaves result.json, learning-curve.png and checkpoints in STORAGE_PATH/RUN_NAME. Started again
     before its end, a run goes on from its last checkpoint.

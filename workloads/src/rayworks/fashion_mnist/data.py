@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ HELD_OUT_DIGITS = 360
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Grey images of 28 × 28 pixels in 0 … 255, (n, 28, 28), and their classes 0 … 9, (n,)."""
+    """Grey images of 28 x 28 pixels in 0 … 255, (n, 28, 28), and their classes 0 … 9, (n,)."""
 
     train_images: Bytes
     train_labels: Bytes
@@ -69,9 +69,9 @@ def fashion_mnist(folder: Path) -> Images:
 
 
 def digits() -> Images:
-    """Real handwriting: the 1,797 digits of 8 × 8 pixels that come with scikit-learn.
+    """Real handwriting: the 1,797 digits of 8 x 8 pixels that come with scikit-learn.
 
-    Each pixel becomes 3 × 3, with a border of 2. A fixed fifth, 360 images, is held out.
+    Each pixel becomes 3 x 3, with a border of 2. A fixed fifth, 360 images, is held out.
     """
     place = metadata.distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
     table = np.loadtxt(cast(Path, place), delimiter=",")
@@ -93,10 +93,10 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
     Raises:
         UserError: the file is something else, or too short, or too long.
     """
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     try:
-        with cast(BinaryIO, opened) as file:
-            content = file.read()
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise _bad(path, f"cannot be read: {error}") from error
     wanted = bytes([0, 0, UNSIGNED_BYTE, dimensions])
@@ -108,7 +108,7 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
     shape = struct.unpack(f">{dimensions}I", content[4:head])
     values = np.frombuffer(content, np.uint8, offset=head)
     if len(values) != math.prod(shape):
-        size = " × ".join(str(n) for n in shape)
+        size = " x ".join(str(n) for n in shape)
         raise _bad(path, f"has {len(values)} values where its header says {size}")
     return values.reshape(shape)
 
@@ -126,8 +126,8 @@ def _pair(folder: Path, part: str) -> tuple[Bytes, Bytes]:
         paths.append(path)
     images, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
     if images.shape[1:] != (28, 28) or not len(images):
-        size = " × ".join(str(n) for n in images.shape)
-        raise _bad(paths[0], f"holds {size} pixels, not images of 28 × 28")
+        size = " x ".join(str(n) for n in images.shape)
+        raise _bad(paths[0], f"holds {size} pixels, not images of 28 x 28")
     if len(images) != len(labels):
         raise _bad(paths[1], f"has {len(labels)} labels for {len(images)} images")
     if labels.max() > 9:
@@ -145,7 +145,7 @@ def _bad(path: Path, why: str) -> UserError:
 
 
 def _download(folder: Path) -> None:
-    from torchvision.datasets import FashionMNIST
+    from torchvision.datasets import FashionMNIST  # type: ignore[import-untyped]
 
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)  # a firewall that drops packets must not hold the job for ever

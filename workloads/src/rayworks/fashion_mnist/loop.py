@@ -135,11 +135,11 @@ class Training:
         total = torch.zeros((), device=self.device)
         self._parallel.train()
         for step, (inputs, targets) in enumerate(
-            zip(mine.split(size), truth.split(size), strict=True), start=1
+            zip(torch.split(mine, size), torch.split(truth, size), strict=True), start=1
         ):
             loss = nn.functional.cross_entropy(self._parallel(inputs), targets)
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             total += loss.detach() * len(targets)
             if step % STEPS_BETWEEN == 0 or step == 1:
@@ -153,7 +153,9 @@ class Training:
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.model.eval()
         with torch.inference_mode():
-            for inputs, targets in zip(images.split(1024), labels.split(1024), strict=True):
+            for inputs, targets in zip(
+                torch.split(images, 1024), torch.split(labels, 1024), strict=True
+            ):
                 logits = self.model(_pixels(inputs))
                 sums[0] += nn.functional.cross_entropy(logits, targets, reduction="sum")
                 sums[1] += (logits.argmax(1) == targets).sum()

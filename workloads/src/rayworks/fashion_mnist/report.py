@@ -25,9 +25,8 @@ def result(
     """
     last = history[-1]
     started = moments["started"]
-    since = {name: round(at - started, 3) for name, at in sorted(moments.items(), key=lambda m: m[1])}
-    since.pop("started")
-    since["total"] = round(time.time() - started, 3)
+    ordered = sorted([*moments.items(), ("total", time.time())], key=lambda moment: moment[1])
+    timings = {name: round(at - started, 3) for name, at in ordered if name != "started"}
     return {
         "workload": "fashion-mnist",
         "run": config.run_name,
@@ -40,7 +39,7 @@ def result(
         "cpus_per_worker": config.cpus_per_worker,
         "device": device,
         "started": started,
-        "timings": since,
+        "timings": timings,
         "versions": {
             "rayworks": __version__,
             "python": platform.python_version(),

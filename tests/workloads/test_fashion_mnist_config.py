@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from rayworks.common.errors import UserError
+from rayworks.fashion_mnist.config import Config
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dataset": "mnist"}, "--dataset mnist is not one of fashion-mnist, digits"),
+        ({"epochs": 0}, "--epochs 0 must be at least 1"),
+        ({"epochs": -3}, "--epochs -3 must be at least 1"),
+        ({"batch_size": 0}, "--batch-size 0 must be at least 1"),
+        ({"cpus_per_worker": 0}, "--cpus-per-worker 0 must be at least 1"),
+        ({"num_workers": -1}, "--num-workers -1 must not be negative"),
+        ({"seed": -1}, "--seed -1 must not be negative"),
+        ({"max_failures": -1}, "--max-failures -1 must not be negative"),
+        ({"placement_timeout": -1.0}, "--placement-timeout -1.0 must not be negative"),
+        ({"lr": 0.0}, "--lr 0.0 must be a positive number"),
+        ({"lr": float("nan")}, "--lr nan must be a positive number"),
+        ({"run_name": "../x"}, "--run-name ../x must be letters, digits, dots and dashes"),
+        ({"use_gpu": True}, "--use-gpu needs a Ray worker"),
+    ],
+)
+def test_refuses(config: Config, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        dataclasses.replace(config, **change)
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+def test_a_batch_is_shared_evenly(config: Config) -> None:
+    with pytest.raises(UserError, match="--batch-size 32 cannot be shared evenly by 3") as caught:
+        dataclasses.replace(config, num_workers=3)
+    assert caught.value.hint == "--batch-size 33"
+    assert dataclasses.replace(config, num_workers=3, batch_size=33).world_size == 3
+
+
+def test_a_worker_reserves_what_it_is_told(config: Config) -> None:
+    worker = dataclasses.replace(config, num_workers=2, cpus_per_worker=3, use_gpu=True)
+    assert worker.resources == {"CPU": 3.0, "GPU": 1.0}
+
+
+def test_where_and_how_a_run_is_made_does_not_change_its_settings(config: Config) -> None:
+    elsewhere = dataclasses.replace(config, num_workers=2, cpus_per_worker=4, run_name="other")
+    assert elsewhere.settings == config.settings
+    assert dataclasses.replace(config, lr=0.1).settings != config.settings

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rayworks.fashion_mnist.config import Config
+from rayworks.fashion_mnist.data import Images
+from rayworks.fashion_mnist.loop import Training, shard
+
+#: One process of two, as torchrun would start it.
+RANK = """
+import json, sys
+import numpy as np
+import torch
+import torch.distributed as dist
+from rayworks.fashion_mnist.config import Config
+from rayworks.fashion_mnist.data import Images
+from rayworks.fashion_mnist.loop import Training
+
+rank, folder = int(sys.argv[1]), sys.argv[2]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+images = Images(**np.load(f"{folder}/images.npz"))
+config = Config(**json.load(open(f"{folder}/config.json")))
+training = Training(config, images, rank, 2, torch.device("cpu"))
+training.run(lambda *_: None, lambda: None)
+print(json.dumps(training.metadata()["history"]))
+dist.destroy_process_group()
+"""
+
+
+def train(config: Config, images: Images, state: bytes | None = None) -> Training:
+    training = Training(config, images, 0, 1, torch.device("cpu"))
+    if state is not None:
+        training.load(state)
+    training.run(lambda *_: None, lambda: None)
+    return training
+
+
+def numbers(training: Training) -> list[tuple[int, float, float, float]]:
+    return [(e.epoch, e.train_loss, e.loss, e.accuracy) for e in training.history]
+
+
+@pytest.mark.parametrize(("count", "world_size"), [(60, 1), (60, 2), (61, 2), (7, 4), (5, 3)])
+def test_shards_cover_all_and_are_equally_long(count: int, world_size: int) -> None:
+    shards = [shard(count, 3, 1, rank, world_size) for rank in range(world_size)]
+    assert {len(part) for part in shards} == {-(-count // world_size)}
+    assert set(torch.cat(shards).tolist()) == set(range(count))
+
+
+def test_a_step_sees_the_same_samples_whatever_the_world_size() -> None:
+    whole = shard(64, 3, 5, 0, 1)
+    halves = [shard(64, 3, 5, rank, 2) for rank in range(2)]
+    for step in range(2):
+        seen = torch.cat([half[step * 16 : (step + 1) * 16] for half in halves])
+        assert set(seen.tolist()) == set(whole[step * 32 : (step + 1) * 32].tolist())
+
+
+def test_each_epoch_and_seed_has_its_order() -> None:
+    orders = {tuple(shard(60, seed, epoch, 0, 1).tolist()) for seed in (0, 1) for epoch in (1, 2)}
+    assert len(orders) == 4
+
+
+def test_it_learns(config: Config, images: Images) -> None:
+    training = train(dataclasses.replace(config, epochs=8), images)
+    assert training.history[-1].accuracy > 0.9
+    assert training.history[-1].loss < training.history[0].loss
+
+
+def test_the_numbers_are_those_of_the_model(config: Config, images: Images) -> None:
+    training = train(config, images)
+    pixels = torch.tensor(images.test_images).reshape(64, -1) / 127.5 - 1
+    labels = torch.tensor(images.test_labels, dtype=torch.int64)
+    with torch.inference_mode():
+        logits = training.model.eval()(pixels)
+    last = training.history[-1]
+    assert last.loss == pytest.approx(float(nn.functional.cross_entropy(logits, labels)), rel=1e-5)
+    assert last.accuracy == float((logits.argmax(1) == labels).double().mean())
+    assert logits.min() < 0, "the logits must not pass through a ReLU"
+
+
+def test_same_seed_same_numbers(config: Config, images: Images) -> None:
+    first = train(config, images)
+    torch.rand(5)  # what else draws random numbers must not matter
+    assert numbers(train(config, images)) == numbers(first)
+    other = train(dataclasses.replace(config, seed=1), images)
+    assert numbers(other) != numbers(first)
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_resumed_is_as_never_interrupted(config: Config, images: Images, after: int) -> None:
+    whole = train(config, images)
+    part = train(dataclasses.replace(config, epochs=after), images)
+    resumed = train(config, images, part.state())
+    assert numbers(resumed) == numbers(whole)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name])
+
+
+def test_nothing_left_to_train(config: Config, images: Images) -> None:
+    whole = train(config, images)
+    assert numbers(train(config, images, whole.state())) == numbers(whole)
+
+
+def test_steps_are_told(config: Config, images: Images) -> None:
+    told: list[tuple[int, int, int]] = []
+    training = Training(config, images, 0, 1, torch.device("cpu"))
+    training.run(lambda *step: told.append(step), lambda: None)
+    assert told == [(1, 1, 12), (2, 5, 12), (3, 9, 12)]
+
+
+def test_two_ranks_train_the_numbers_of_one(config: Config, images: Images, tmp_path: Path) -> None:
+    # Without dropout, which each rank draws for itself, the gradients differ by rounding only.
+    config = dataclasses.replace(config, dropout=0.0)
+    alone = train(config, images)
+    fields = {name: getattr(config, name) for name in Config.__slots__}
+    (tmp_path / "config.json").write_text(json.dumps(fields))
+    np.savez(tmp_path / "images.npz", **{n: getattr(images, n) for n in Images.__slots__})
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(rank), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    histories = [json.loads(rank.communicate(timeout=100)[0]) for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0]
+    for history in histories:
+        for there, here in zip(history, alone.history, strict=True):
+            assert there["train_loss"] == pytest.approx(here.train_loss, rel=1e-3)
+            assert there["loss"] == pytest.approx(here.loss, rel=1e-3)
+            assert there["accuracy"] == pytest.approx(here.accuracy, abs=1 / 64)

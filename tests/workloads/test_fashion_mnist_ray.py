@@ -1,0 +1,126 @@
+"""The command on a Ray of its own on this machine, as on a laptop. About a minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `rayworks fashion-mnist` with the digits; whatever still runs is ended by its id."""
+    started: list[subprocess.Popen[str]] = []
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+
+    def begin(*arguments: object) -> subprocess.Popen[str]:
+        options = ["--dataset", "digits", "--storage-path", tmp_path, *arguments]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rayworks", "fashion-mnist", *map(str, options)],
+            env=clean,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=60)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Processes under a process, the nearest first."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return
+    for child in map(int, children):
+        yield child
+        yield from descendants(child)
+
+
+def train_workers(pid: int) -> list[int]:
+    """Ray Train's workers under a process."""
+    found = []
+    for child in descendants(pid):
+        try:
+            title = Path(f"/proc/{child}/cmdline").read_bytes()
+        except FileNotFoundError:
+            continue
+        if title.startswith(b"ray::RayTrainWorker"):
+            found.append(child)
+    return found
+
+
+def events(process: subprocess.Popen[str], until: Callable[[dict[str, Any]], bool]) -> list[Any]:
+    """Events as they are printed, up to the first for which until holds."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(json.loads(line))
+        if until(seen[-1]):
+            return seen
+    return seen
+
+
+def test_a_killed_worker_costs_at_most_one_epoch(start: Start, tmp_path: Path) -> None:
+    process = start("--epochs", 30)
+    events(process, lambda event: event["event"] == "epoch" and event["epoch"] == 5)
+    workers = train_workers(process.pid)
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    rest = events(process, lambda event: event["event"] == "result")
+    process.wait(timeout=60)
+    assert process.returncode == 0, process.stderr.read() if process.stderr else ""
+    (resumed,) = [i for i, event in enumerate(rest) if event["event"] == "resumed"]
+    reached = [event["epoch"] for event in rest[:resumed] if event["event"] == "epoch"]
+    assert rest[resumed]["after_epoch"] >= max(reached, default=5) - 1
+    result = json.loads((tmp_path / "fashion-mnist" / "result.json").read_text())
+    assert [epoch["epoch"] for epoch in result["history"]] == list(range(1, 31))
+    assert result["world_size"] == 2
+    assert result["accuracy"] >= 0.95
+
+
+def test_a_killed_run_goes_on_by_its_name(start: Start, tmp_path: Path) -> None:
+    whole = start("--epochs", 6, "--run-name", "whole")
+    assert whole.wait(timeout=200) == 0
+    cut = start("--epochs", 6, "--run-name", "cut")
+    events(cut, lambda event: event["event"] == "epoch" and event["epoch"] == 3)
+    cut.kill()
+    cut.wait(timeout=60)
+    assert not (tmp_path / "cut" / "result.json").exists()
+    again = start("--epochs", 6, "--run-name", "cut")
+    seen = events(again, lambda event: event["event"] == "result")
+    assert again.wait(timeout=60) == 0
+    assert seen[0]["event"] == "resumed"
+    assert 1 <= seen[0]["after_epoch"] <= 4
+
+    def numbers(run: str) -> list[tuple[float, float]]:
+        result = json.loads((tmp_path / run / "result.json").read_text())
+        return [(epoch["loss"], epoch["accuracy"]) for epoch in result["history"]]
+
+    assert numbers("cut") == pytest.approx(numbers("whole"), rel=1e-4)
+
+
+def test_more_workers_than_fit(start: Start) -> None:
+    process = start("--num-workers", 4096, "--batch-size", 4096)
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert "error: 4096 workers with 1 CPU each do not fit: the cluster has" in said
+    assert "try:   fewer --num-workers" in said
+    assert "Traceback" not in said
