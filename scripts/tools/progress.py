@@ -79,7 +79,9 @@ class Progress:
         while not self._stop.wait(1.0 if self._live else HEARTBEAT):
             with self._lock:
                 now = time.monotonic()
-                line = "  ".join(f"{k} {duration(now - v)}" for k, v in self._running.items())
+                least = 0.0 if self._live else HEARTBEAT / 2
+                ages = {name: now - start for name, start in self._running.items()}
+                line = "  ".join(f"{k} {duration(v)}" for k, v in ages.items() if v >= least)
                 if not line:
                     continue
                 if self._live:
