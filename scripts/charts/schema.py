@@ -23,7 +23,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 
 _ANNOTATION = re.compile(r"^\s*# @schema (.*)$")
-_DESCRIPTION = re.compile(r"^\s*# -- (.*)$")
+_DESCRIPTION = re.compile(r"^\s*# -- (?:\(\w+\) )?(.*)$")
 
 
 def definitions() -> dict[str, Schema]:
