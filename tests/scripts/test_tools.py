@@ -293,9 +293,7 @@ class Machine:
         monkeypatch.setattr(shutil, "which", lambda name, **_: self.programs.get(name))
         monkeypatch.setattr(debian, "missing", lambda _: self.packages)
         monkeypatch.setattr(os, "geteuid", lambda: self.user)
-        monkeypatch.setattr(
-            shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, self.free)
-        )
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=self.free))
         monkeypatch.setattr(preflight, "size", lambda _: 0)
         done = subprocess.CompletedProcess([], 0, "go1.99\n", "")
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
