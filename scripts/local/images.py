@@ -97,7 +97,11 @@ IMAGES: dict[str, Image] = {
     "debian": _local("debian"),
     "base": Image(layout.IMAGES / "base", parent="debian"),
     "ray": Image(layout.IMAGES / "ray", parent="base", contexts={"workloads": ROOT / "workloads"}),
-    "operator": Image(layout.IMAGES / "operator", binaries=("ray-operator",)),
+    "operator": Image(
+        layout.IMAGES / "operator",
+        contexts={"module": ROOT / "scripts" / "tools" / "kuberay"},
+        binaries=("ray-operator",),
+    ),
 }
 
 
