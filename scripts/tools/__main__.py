@@ -25,7 +25,7 @@ def _parse() -> argparse.Namespace:
     add = commands.add_parser
     one = add("build", help="build tools into the cache and link them into .tools/bin")
     one.add_argument("names", nargs="*", metavar="NAME", help="tools or groups; none: all")
-    one = add("setup", help="all that a group needs: packages, environment and tools, at once")
+    one = add("ready", help="all that a group needs, at once; says nothing when it is there")
     one.add_argument("group", choices=GROUPS)
     one = add("venv", help="make a Python environment and link it into the checkout")
     one.add_argument("name", choices=venv.ENVIRONMENTS)
@@ -50,9 +50,9 @@ def main() -> None:
         if arguments.command == "build":
             groups = set(GROUPS).intersection(arguments.names or GROUPS)
             provide(pick(arguments.names), groups, [], progress)
-        elif arguments.command == "setup":
-            environments = [GROUPS[arguments.group].environment]
-            provide(pick([arguments.group]), {arguments.group}, environments, progress)
+        elif arguments.command == "ready":
+            group = arguments.group
+            provide(pick([group]), {group}, [group], progress, quiet=True)
         elif arguments.command == "venv":
             provide([], set(), [arguments.name], progress)
         elif arguments.command == "lock":

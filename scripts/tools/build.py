@@ -33,12 +33,18 @@ def ready(tool: Tool) -> bool:
 
 
 def provide(
-    tools: list[Tool], groups: set[str], environments: list[str], progress: Progress
+    tools: list[Tool],
+    groups: set[str],
+    environments: list[str],
+    progress: Progress,
+    *,
+    quiet: bool = False,
 ) -> None:
     """Make what is not in the cache, and link all of it into the checkout.
 
     The Debian packages of `groups` and the virtual environments are fetched while Go compiles
-    the tools: one waits for the network, the other for the processor.
+    the tools: one waits for the network, the other for the processor. `quiet` leaves out the
+    lines of what is there already.
 
     Raises:
         UserError: the machine lacks something (before any work), or a step failed.
@@ -46,14 +52,14 @@ def provide(
     wanted = [tool for tool in tools if not ready(tool)]
     preflight.check(wanted, groups)
     with ThreadPoolExecutor(max_workers=1) as background:
-        fetched = background.submit(_fetch, groups, environments, progress)
+        fetched = background.submit(_fetch, groups, environments, progress, quiet)
         for tool in tools:
             title = f"{tool.name} {tool.version.split('-')[0]}"
-            if tool not in wanted:
-                progress.done(title, "cached")
-            else:
+            if tool in wanted:
                 with progress.task(title):
                     _build(tool)
+            elif not quiet:
+                progress.done(title, "cached")
             for name in tool.binaries:
                 link(TOOLS_BIN / name, tool.entry / "bin" / name)
             if fetched.done():
@@ -61,12 +67,12 @@ def provide(
         fetched.result()
 
 
-def _fetch(groups: set[str], environments: list[str], progress: Progress) -> None:
+def _fetch(groups: set[str], environments: list[str], progress: Progress, quiet: bool) -> None:
     if names := debian.missing(groups):
         with progress.task(f"{len(names)} Debian packages"):
             debian.install(names)
     for name in environments:
-        venv.make(name, progress)
+        venv.make(name, progress, quiet=quiet)
 
 
 def go_environment(temporary: Path) -> dict[str, str]:

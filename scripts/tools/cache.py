@@ -17,17 +17,16 @@ _GIB = 1 << 30
 
 def status() -> None:
     """Print a table of the tools and environments, wanted and there, and what misses."""
-    row = "{:<26}{:<12}{:<9}{:>8}  {}".format
+    row = "{:<26}{:<12}{:<12}{:>8}  {}".format
     print(row("NAME", "VERSION", "GROUP", "SIZE", "STATE"))
     for tool in TOOLS:
         there = ready(tool)
         megabytes = f"{size(tool.entry) / 1e6:.0f} MB" if there else "-"
         state = "ready" if there else "missing"
-        print(row(tool.name, tool.version.split("-")[0], tool.group, megabytes, state))
-    for group, wanted in GROUPS.items():
-        environment = ENVIRONMENTS[wanted.environment]
+        print(row(tool.name, tool.version.split("-")[0], "+".join(tool.groups), megabytes, state))
+    for name, environment in ENVIRONMENTS.items():
         state = "ready" if environment.ready else "missing"
-        print(row(f"Python ({environment.link.name})", "", group, "", state))
+        print(row(f"Python ({environment.link.name})", "", name, "", state))
     if names := debian.missing(set(GROUPS)):
         print(f"Debian packages missing: {debian.command(names)}")
     print(f"cache: {CACHE}")

@@ -27,7 +27,7 @@ class Tool:
     Attributes:
         name: of the tool and of its folder.
         module: the module whose version is the tool's.
-        group: who needs it; a key of GROUPS.
+        groups: who needs it; keys of GROUPS.
         binaries: each program, with the arguments that make it print its version
             (None: it cannot, or prints something else).
         renames: a program's name as Go derives it from its package, and ours for it.
@@ -37,7 +37,7 @@ class Tool:
 
     name: str
     module: str
-    group: str
+    groups: tuple[str, ...]
     binaries: Mapping[str, tuple[str, ...] | None]
     renames: Mapping[str, str] = field(default_factory=dict)
     stamps: Mapping[str, str] = field(default_factory=dict)
@@ -100,7 +100,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         name="kubernetes",
         module="k8s.io/kubernetes",
-        group="deploy",
+        groups=("deploy",),
         binaries={
             "kube-apiserver": ("--version",),
             "kube-controller-manager": ("--version",),
@@ -115,54 +115,54 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         name="etcd",
         module="go.etcd.io/etcd/server/v3",
-        group="deploy",
+        groups=("deploy",),
         binaries={"etcd": ("--version",)},
         renames={"server": "etcd"},
     ),
     Tool(
         name="buildkit",
         module="github.com/moby/buildkit",
-        group="deploy",
+        groups=("deploy",),
         binaries={"buildkitd": ("--version",), "buildctl": ("--version",)},
         stamps={"github.com/moby/buildkit/version.Version": "v{version}"},
     ),
     Tool(
         name="helm",
         module="helm.sh/helm/v4",
-        group="deploy",
+        groups=("deploy", "dev"),
         binaries={"helm": ("version", "--short")},
         stamps={"helm.sh/helm/v4/internal/version.version": "v{version}"},
     ),
     Tool(
         name="kuberay",
         module="github.com/ray-project/kuberay/ray-operator",
-        group="deploy",
+        groups=("deploy", "dev"),
         binaries={"ray-operator": None},
         share=("config/crd/bases/*.yaml",),
     ),
     Tool(
         name="coredns",
         module="github.com/coredns/coredns",
-        group="deploy",
+        groups=("deploy",),
         binaries={"coredns": ("-version",)},
     ),
     Tool(
         name="metrics-server",
         module="sigs.k8s.io/metrics-server",
-        group="deploy",
+        groups=("deploy",),
         binaries={"metrics-server": ("--version",)},
         stamps=_KUBERNETES_VERSION,
     ),
     Tool(
         name="local-path-provisioner",
         module="github.com/rancher/local-path-provisioner",
-        group="deploy",
+        groups=("deploy",),
         binaries={"local-path-provisioner": None},
     ),
     Tool(
         name="calico",
         module="github.com/projectcalico/calico",
-        group="deploy",
+        groups=("deploy",),
         binaries={"calico-felix": ("--version",), "calico": ("-v",)},
         stamps={
             "github.com/projectcalico/calico/felix/buildinfo.GitVersion": "v{version}",
@@ -173,50 +173,36 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         name="helm-unittest",
         module="github.com/helm-unittest/helm-unittest",
-        group="test",
+        groups=("dev",),
         binaries={"helm-unittest": None},
     ),
     Tool(
         name="chart-testing",
         module="github.com/helm/chart-testing/v3",
-        group="test",
+        groups=("dev",),
         binaries={"ct": ("version",)},
         stamps={"github.com/helm/chart-testing/v3/ct/cmd.Version": "v{version}"},
     ),
     Tool(
         name="kubeconform",
         module="github.com/yannh/kubeconform",
-        group="test",
+        groups=("dev",),
         binaries={"kubeconform": ("-v",)},
         stamps={"main.version": "v{version}"},
     ),
     Tool(
         name="helm-docs",
         module="github.com/norwoodj/helm-docs",
-        group="test",
+        groups=("dev",),
         binaries={"helm-docs": ("--version",)},
         stamps={"main.version": "{version}"},
     ),
 )
 
 
-@dataclass(frozen=True)
-class Group:
-    """Tools that a task needs together.
-
-    Attributes:
-        environment: the virtual environment that goes with them.
-        disk: gigabytes that the task takes from an empty cache, images included.
-    """
-
-    environment: str
-    disk: int
-
-
-GROUPS: Mapping[str, Group] = {
-    "deploy": Group(environment="deploy", disk=30),
-    "test": Group(environment="dev", disk=12),
-}
+#: Who needs tools: `deploy` what a deployment takes, `dev` what the checks take. Each has a virtual
+#: environment of its name, and takes this many gigabytes from an empty cache, images included.
+GROUPS: Mapping[str, int] = {"deploy": 30, "dev": 15}
 
 
 def pick(names: list[str]) -> list[Tool]:
@@ -229,4 +215,5 @@ def pick(names: list[str]) -> list[Tool]:
     for name in names:
         if name not in known:
             raise UserError(f"no tool or group {name!r}", f"one of {', '.join(sorted(known))}")
-    return [tool for tool in TOOLS if not names or tool.name in names or tool.group in names]
+    wanted = set(names)
+    return [tool for tool in TOOLS if not names or wanted & {tool.name, *tool.groups}]

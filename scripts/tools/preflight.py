@@ -92,7 +92,7 @@ def _go(tools: list[Tool]) -> list[UserError]:
 
 def _disk(tools: list[Tool], groups: set[str]) -> list[UserError]:
     place = next(path for path in (CACHE, *CACHE.parents) if path.exists())
-    whole = sum(GROUPS[group].disk for group in groups) * _GIB
+    whole = max((GROUPS[group] for group in groups), default=0) * _GIB
     needed = whole - size(CACHE) if whole else len(tools) * TOOL_DISK * _GIB
     free = shutil.disk_usage(place).free
     if free >= needed:

@@ -74,17 +74,20 @@ def uv() -> str:
     return str(path / "bin/uv")
 
 
-def make(name: str, progress: Progress) -> None:
-    """Make an environment of ENVIRONMENTS, if it is not there, and link it into the checkout."""
+def make(name: str, progress: Progress, *, quiet: bool = False) -> None:
+    """Make an environment of ENVIRONMENTS if it is not there, and link it into the checkout.
+
+    `quiet` leaves out the line of one that is there.
+    """
     environment = ENVIRONMENTS[name]
     path = environment.path
     title = f"Python environment {name}"
-    if environment.ready:
-        progress.done(title, "cached")
-    else:
+    if not environment.ready:
         with progress.task(title), locked(path):
             if not environment.ready:
                 _fill(environment)
+    elif not quiet:
+        progress.done(title, "cached")
     link(environment.link, path)
 
 
