@@ -97,18 +97,18 @@ def test_a_killed_worker_costs_at_most_one_epoch(start: Start, tmp_path: Path) -
 
 
 def test_a_killed_run_goes_on_by_its_name(start: Start, tmp_path: Path) -> None:
-    whole = start("--epochs", 6, "--run-name", "whole")
+    whole = start("--epochs", 12, "--run-name", "whole")
     assert whole.wait(timeout=200) == 0
-    cut = start("--epochs", 6, "--run-name", "cut")
+    cut = start("--epochs", 12, "--run-name", "cut")
     events(cut, lambda event: event["event"] == "epoch" and event["epoch"] == 3)
     cut.kill()
     cut.wait(timeout=60)
     assert not (tmp_path / "cut" / "result.json").exists()
-    again = start("--epochs", 6, "--run-name", "cut")
+    again = start("--epochs", 12, "--run-name", "cut")
     seen = events(again, lambda event: event["event"] == "result")
     assert again.wait(timeout=60) == 0
     assert seen[0]["event"] == "resumed"
-    assert 1 <= seen[0]["after_epoch"] <= 4
+    assert seen[0]["after_epoch"] >= 2
 
     def numbers(run: str) -> list[tuple[float, float]]:
         result = json.loads((tmp_path / run / "result.json").read_text())
