@@ -36,7 +36,8 @@ REGISTRY = "localhost/rayworks"
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-venv")
 
-#: How many versions of an image stay in the store: the wanted one, and the one before.
+#: How many versions of an image stay in the store: the wanted one, and the one before. The one
+#: before goes at once where it stands on another version of something heavy.
 KEEP = 2
 
 #: What an editor, an interpreter or a linter leaves in a folder is no part of an image.
@@ -46,6 +47,7 @@ IGNORED_FOLDERS = {
 IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", ".swp", "~")
 
 _BUILT = CACHE / "images.json"
+_TAG = re.compile("[0-9a-f]{12}")
 _STEP = re.compile(r"^#\d+ (\[(?!internal|context|auth).*)$")
 
 
@@ -76,7 +78,7 @@ class Image:
         sources: what of the contexts counts, as paths in them; all when empty.
         stage: the stage of the Dockerfile to stop at.
         stages: images of their own that take the place of stages in the Dockerfile.
-        heavy: the build leaves so much behind that its cache is worth less than its room.
+        heavy: gigabytes: neither its downloads nor its older versions are kept.
         binaries: programs from ``.tools/bin`` or absolute paths; the folder that the first lies
             in is the named context ``tools``.
     """
@@ -204,7 +206,13 @@ def present(names: Iterable[str]) -> bool:
 
 def stored(node: Box) -> set[str]:
     """Names of all images in the node's store."""
-    return set(ctr(node, "images", "list", "--quiet").split())
+    return set(stored_digests(node))
+
+
+def stored_digests(node: Box) -> dict[str, str]:
+    """Digest of each image in the node's store by its name; an image may have several names."""
+    lines = ctr(node, "images", "list").splitlines()[1:]
+    return {words[0]: words[2] for words in map(str.split, lines)}
 
 
 def ctr(node: Box, *words: str) -> str:
@@ -305,7 +313,8 @@ class _Builder:
         self.report(f"image {name}: building {ref}")
         self._follow(name, command)
         if image.heavy:
-            run([*command[:3], "prune"], timeout=300)
+            # Downloads that no later build asks for: they lie in the layer, and in its blob.
+            run([*command[:3], "prune", "--filter", "type==exec.cachemount"], timeout=300)
         self.report(f"image {name}: built in {time.monotonic() - started:.1f} s")
 
     def _follow(self, name: str, command: list[str]) -> None:
@@ -335,20 +344,40 @@ class _Builder:
 
     def forget_old(self) -> None:
         """Drop versions of our images that nothing wants any more."""
-        wanted = {name: ref.tag for name, ref in self.done.items()}
         with _remembered() as built:
-            for name, tag in wanted.items():
-                tags = built.get(name, [])
-                built[name] = [tag, *(other for other in tags if other != tag)]
-            in_use = set(ctr(self.node, "containers", "list").split())
-            removable = []
-            for ref in sorted(self.there):
-                repository, _, tag = ref.rpartition(":")
-                name = repository.removeprefix(f"{REGISTRY}/")
-                if name in wanted and tag not in built[name][:KEEP] and ref not in in_use:
-                    removable.append(ref)
-            for name in wanted:
-                built[name] = built[name][:KEEP]
+            keep: dict[str, list[str]] = {}
+            renewed = {
+                name
+                for name, ref in self.done.items()
+                if IMAGES[name].heavy and built.get(name, [])[:1] != [ref.tag]
+            }
+            for name, ref in self.done.items():
+                stands_on = {name, *IMAGES[name].stages.values()}
+                others = [tag for tag in built.get(name, []) if tag != ref.tag]
+                # What stands on another version of something heavy would keep that as well.
+                built[name] = [ref.tag, *([] if stands_on & renewed else others)][:KEEP]
+                keep[name] = built[name]
+        digests = stored_digests(self.node)
+        containers = ctr(self.node, "containers", "list").split()
+        in_use = {digests[word] for word in containers if word in digests}
+        removable = []
+        for ref, digest in digests.items():
+            repository, _, tag = ref.rpartition(":")
+            name = repository.removeprefix(f"{REGISTRY}/")
+            is_old = name in keep and _TAG.fullmatch(tag) and tag not in keep[name]
+            if is_old and digest not in in_use:
+                removable.append(ref)
+        # The kubelet's side of containerd gives every image a second name, by its configuration.
+        wanted = in_use | {
+            digest
+            for ref, digest in digests.items()
+            if ref not in removable and not ref.startswith("sha256:")
+        }
+        removable += [
+            ref
+            for ref, digest in digests.items()
+            if ref.startswith("sha256:") and digest not in wanted
+        ]
         if removable:
             ctr(self.node, "images", "remove", *removable)
 

@@ -17,6 +17,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("base", "child", "code"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
+        (tmp_path / name / "Dockerfile").write_text("FROM scratch\n")
     table = {
         "base": Image(tmp_path / "base"),
         "child": Image(tmp_path / "child", parent="base", contexts={"code": tmp_path / "code"}),
@@ -91,25 +92,96 @@ def test_without_a_cluster_nothing_is_present(monkeypatch: pytest.MonkeyPatch) -
         images.build(["base"], lambda _: None)
 
 
+class Store:
+    """What ctr would say and do: images as name to digest, and the images of containers."""
+
+    def __init__(self, images: dict[str, str], in_use: list[str]) -> None:
+        self.images = images
+        self.in_use = in_use
+
+    def ctr(self, _: Box, *words: str) -> str:
+        if words[:2] == ("images", "remove"):
+            for ref in words[2:]:
+                del self.images[ref]
+            return ""
+        if words[:2] == ("containers", "list"):
+            return "".join(["CONTAINER IMAGE RUNTIME\n", *(f"x {i} runc\n" for i in self.in_use)])
+        lines = [f"{ref} type {digest} 1.0 MiB linux -\n" for ref, digest in self.images.items()]
+        return "".join(["REF TYPE DIGEST SIZE PLATFORMS LABELS\n", *lines])
+
+
 def test_old_versions_go_but_not_the_last_two_nor_those_in_use(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = images.reference("base")
-    store = {f"localhost/rayworks/base:{tag}" for tag in ("older", "old", "running", wanted.tag)}
-    store |= {"localhost/rayworks/child:old", "localhost/other:old"}
-    removed: list[str] = []
-
-    def ctr(_: Box, *words: str) -> str:
-        if words[:2] == ("images", "remove"):
-            removed.extend(words[2:])
-        if words[:2] == ("containers", "list"):
-            return "CONTAINER  IMAGE  RUNTIME\nx  localhost/rayworks/base:running  runc\n"
-        return "\n".join(store)
-
-    monkeypatch.setattr(images, "ctr", ctr)
+    name = "localhost/rayworks/base"
+    store = Store(
+        {
+            f"{name}:older": "d1",
+            "sha256:1": "d1",
+            f"{name}:old": "d2",
+            "sha256:2": "d2",
+            f"{name}:running": "d3",
+            "sha256:3": "d3",
+            str(wanted): "d4",
+            "localhost/rayworks/child:old": "d5",
+            "localhost/other:old": "d6",
+        },
+        in_use=["sha256:3"],
+    )
+    monkeypatch.setattr(images, "ctr", store.ctr)
     (sources / "images.json").write_text(json.dumps({"base": ["old", "older", "running"]}))
     builder = images._Builder(NODE, lambda _: None)
     assert builder.ensure("base") == wanted
+    before = set(store.images)
     builder.forget_old()
-    assert removed == ["localhost/rayworks/base:older"]
+    assert before - set(store.images) == {f"{name}:older", "sha256:1"}
     assert json.loads((sources / "images.json").read_text()) == {"base": [wanted.tag, "old"]}
+
+
+def test_a_new_version_of_something_heavy_replaces_the_old_with_all_that_stood_on_it(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = {
+        "base": Image(sources / "base", heavy=True),
+        "child": Image(sources / "child", stages={"deps": "base"}),
+    }
+    monkeypatch.setattr(images, "IMAGES", table)
+    base, child = images.reference("base"), images.reference("child")
+    store = Store(
+        {
+            "localhost/rayworks/base:old": "d1",
+            "localhost/rayworks/child:old": "d2",
+            str(base): "d3",
+            str(child): "d4",
+        },
+        in_use=[],
+    )
+    monkeypatch.setattr(images, "ctr", store.ctr)
+    (sources / "images.json").write_text(json.dumps({"base": ["old"], "child": ["old"]}))
+    builder = images._Builder(NODE, lambda _: None)
+    builder.ensure("base")
+    builder.ensure("child")
+    builder.forget_old()
+    assert set(store.images) == {str(base), str(child)}
+
+
+def test_a_stage_is_cut_from_its_dockerfile(sources: Path) -> None:
+    (sources / "child" / "Dockerfile").write_text(
+        "ARG A\nFROM a AS deps\nRUN one\nFROM deps\nRUN two\n"
+    )
+    deps = Image(sources / "child", stage="deps")
+    assert images.dockerfile(deps) == "ARG A\nFROM a AS deps\nRUN one\n"
+    with pytest.raises(ValueError, match="no stage"):
+        images.dockerfile(Image(sources / "child", stage="other"))
+
+
+def test_only_the_named_sources_count(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (sources / "code" / "lock").write_text("1")
+    deps = Image(sources / "child", contexts={"code": sources / "code"}, sources=("lock",))
+    monkeypatch.setattr(images, "IMAGES", {"deps": deps})
+    before = images.reference("deps")
+    (sources / "code" / "file").write_text("changed")
+    assert images.reference("deps") == before
+    (sources / "code" / "lock").write_text("2")
+    assert images.reference("deps") != before
