@@ -39,6 +39,11 @@ def _standing(place: Environment) -> None:
         raise UserError(f"no {place.name} cluster answers", f"make deploy CLOUD={place.name}")
 
 
+def _knows_ray(place: Environment) -> bool:
+    kube = Kube(place.kubeconfig)
+    return kube.alive() and kube.find("crd", "rayjobs.ray.io") is not None
+
+
 def _go(stages: list[Stage], what: Workload) -> None:
     begun = time.monotonic()
     progress = Progress()
@@ -133,7 +138,7 @@ def status(cloud: str) -> None:
         found = stage.check() if complete else None
         complete = found is not None
         table.add_row(stage.name, found or "not done: make deploy")
-    if complete:
+    if _knows_ray(place):
         for what in running(place):
             if obj := what.object():
                 state = what.state(obj) or what.phase(obj)

@@ -93,6 +93,22 @@ def merged(files: list[Path]) -> dict[str, Any]:
     return values
 
 
+def brief(line: str) -> str:
+    """A line of a workload's log in a few words: the JSON events of `rayworks` without quotes."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(event, dict) or "event" not in event:
+        return line
+    shown = {k: v for k, v in event.items() if k not in {"event", "time"}}
+    words = [
+        f"{name.replace('_', ' ')} {f'{value:.4g}' if isinstance(value, float) else value}"
+        for name, value in shown.items()
+    ]
+    return f"{event['event']}: {', '.join(words)}"
+
+
 class Workload(ABC):
     """What the three kinds have in common: namespace, storage, release."""
 
@@ -327,7 +343,7 @@ class Job(Workload):
     def detail(self, phase: str) -> str:
         """The last thing that the job has said, once it runs."""
         if "RUNNING" in phase and (said := [ln for ln in self.driver_log() if ln.strip()]):
-            return f"{phase} · {said[-1].strip()}"
+            return f"{phase} · {brief(said[-1].strip())}"
         return super().detail(phase)
 
     def results(self) -> Path | None:
