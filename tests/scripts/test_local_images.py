@@ -73,7 +73,9 @@ def test_what_tools_leave_behind_is_no_change(sources: Path, name: str) -> None:
 
 
 def test_every_image_has_a_dockerfile() -> None:
-    assert [name for name, i in images.IMAGES.items() if not (i.folder / "Dockerfile").exists()] == []
+    assert [
+        name for name, i in images.IMAGES.items() if not (i.folder / "Dockerfile").exists()
+    ] == []
 
 
 def test_every_parent_is_an_image() -> None:
@@ -90,6 +92,9 @@ def test_without_a_cluster_nothing_is_present(monkeypatch: pytest.MonkeyPatch) -
     assert not images.present(["base"])
     with pytest.raises(UserError, match="not up"):
         images.build(["base"], lambda _: None)
+
+
+OLDER, OLD, RUNNING = "0" * 12, "1" * 12, "2" * 12
 
 
 class Store:
@@ -117,26 +122,27 @@ def test_old_versions_go_but_not_the_last_two_nor_those_in_use(
     name = "localhost/rayworks/base"
     store = Store(
         {
-            f"{name}:older": "d1",
+            f"{name}:{OLDER}": "d1",
             "sha256:1": "d1",
-            f"{name}:old": "d2",
+            f"{name}:{OLD}": "d2",
             "sha256:2": "d2",
-            f"{name}:running": "d3",
+            f"{name}:{RUNNING}": "d3",
             "sha256:3": "d3",
             str(wanted): "d4",
-            "localhost/rayworks/child:old": "d5",
-            "localhost/other:old": "d6",
+            f"localhost/rayworks/child:{OLD}": "d5",
+            f"localhost/other:{OLD}": "d6",
+            f"{name}:by-hand": "d7",
         },
         in_use=["sha256:3"],
     )
     monkeypatch.setattr(images, "ctr", store.ctr)
-    (sources / "images.json").write_text(json.dumps({"base": ["old", "older", "running"]}))
+    (sources / "images.json").write_text(json.dumps({"base": [OLD, OLDER, RUNNING]}))
     builder = images._Builder(NODE, lambda _: None)
     assert builder.ensure("base") == wanted
     before = set(store.images)
     builder.forget_old()
-    assert before - set(store.images) == {f"{name}:older", "sha256:1"}
-    assert json.loads((sources / "images.json").read_text()) == {"base": [wanted.tag, "old"]}
+    assert before - set(store.images) == {f"{name}:{OLDER}", "sha256:1"}
+    assert json.loads((sources / "images.json").read_text()) == {"base": [wanted.tag, OLD]}
 
 
 def test_a_new_version_of_something_heavy_replaces_the_old_with_all_that_stood_on_it(
@@ -150,15 +156,15 @@ def test_a_new_version_of_something_heavy_replaces_the_old_with_all_that_stood_o
     base, child = images.reference("base"), images.reference("child")
     store = Store(
         {
-            "localhost/rayworks/base:old": "d1",
-            "localhost/rayworks/child:old": "d2",
+            f"localhost/rayworks/base:{OLD}": "d1",
+            f"localhost/rayworks/child:{OLD}": "d2",
             str(base): "d3",
             str(child): "d4",
         },
         in_use=[],
     )
     monkeypatch.setattr(images, "ctr", store.ctr)
-    (sources / "images.json").write_text(json.dumps({"base": ["old"], "child": ["old"]}))
+    (sources / "images.json").write_text(json.dumps({"base": [OLD], "child": [OLD]}))
     builder = images._Builder(NODE, lambda _: None)
     builder.ensure("base")
     builder.ensure("child")
