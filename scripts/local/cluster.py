@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from xmlrpc.client import Error as RpcError
 
@@ -166,9 +166,12 @@ def _reconfigure(node: Box, parts: Sequence[Component]) -> None:
     components.write(parts)
     supervisor = node.supervisor()
     _, changed, removed = supervisor.reloadConfig()[0]
-    for name in [*changed, *removed]:
-        with contextlib.suppress(RpcError):  # it may have ended by itself
-            supervisor.stopProcess(name)
+    old = {*changed, *removed}
+    for name in old:
+        with contextlib.suppress(RpcError):  # it does not run
+            supervisor.stopProcess(name, False)
+    steps.until(lambda: not old & _live(node), threading.Event(), PATIENCE)
+    for name in old:
         supervisor.removeProcessGroup(name)
         if name in changed:
             supervisor.addProcessGroup(name)
@@ -229,18 +232,18 @@ def _steps(
         say("name server, volumes and metrics are deployed")
 
     def node_ready(stop: threading.Event) -> None:
-        if _node_problem(node.address) is None:
+        if _node_problem(node) is None:
             return
-        if not steps.until(lambda: _node_problem(node.address) is None, stop, PATIENCE):
+        if not steps.until(lambda: _node_problem(node) is None, stop, PATIENCE):
             raise UserError(
-                f"the node is not Ready after {PATIENCE} s: {_node_problem(node.address)}",
+                f"the node is not Ready after {PATIENCE} s: {_node_problem(node)}",
                 f"read {layout.LOG}/kubelet.log",
             )
         say("the node is Ready")
 
     def addons_ready(stop: threading.Event) -> None:
         for namespace, name in AWAITED_ADDONS:
-            problem = functools.partial(_addon_problem, node.address, namespace, name)
+            problem = functools.partial(_addon_problem, node, namespace, name)
             if problem() is None:
                 continue
             if not steps.until(lambda: problem() is None, stop, PATIENCE):  # noqa: B023 - used now
@@ -263,6 +266,11 @@ def _steps(
             ["addons", "node", "calico-felix", "kube-controller-manager", "kube-scheduler"],
         ),
     }
+
+
+def _live(node: Box) -> set[str]:
+    """Names of the components that have a process, be it one that is about to end."""
+    return {info["name"] for info in node.supervisor().getAllProcessInfo() if info["pid"]}
 
 
 def _is_running(node: Box, name: str) -> bool:
@@ -319,22 +327,46 @@ def _deployment(namespace: str, name: str) -> str:
     return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
 
 
-def _node_problem(address: str) -> str | None:
+def _node_problem(node: Box) -> str | None:
+    """Why the node is not Ready, going by what it has said since this box began."""
     try:
-        found = kube.get_object(address, f"/api/v1/nodes/{layout.NAME}")
+        found = kube.get_object(node.address, f"/api/v1/nodes/{layout.NAME}")
     except kube.UnreachableError as error:
         return str(error)
-    ready, message = kube.condition(found, "Ready")
-    return None if ready else message
+    for condition in found.get("status", {}).get("conditions", []):
+        if condition["type"] == "Ready":
+            if not _is_after(condition["lastHeartbeatTime"], node.started):
+                return "the kubelet has not reported yet"
+            return None if condition["status"] == "True" else str(condition["message"])
+    return "the kubelet has not registered the node yet"
 
 
-def _addon_problem(address: str, namespace: str, name: str) -> str | None:
+def _addon_problem(node: Box, namespace: str, name: str) -> str | None:
+    """Why a Deployment has no ready pod, going by containers that this box has started."""
     try:
-        found = kube.get_object(address, _deployment(namespace, name))
+        pods = kube.get_object(node.address, f"/api/v1/namespaces/{namespace}/pods")["items"]
     except kube.UnreachableError as error:
         return str(error)
-    available, message = kube.condition(found, "Available")
-    return None if available else message
+    own = [pod for pod in pods if pod["metadata"]["name"].startswith(f"{name}-")]
+    problem = "it has no pod"
+    for pod in own:
+        problem = f"pod {pod['metadata']['name']} is {pod['status'].get('phase')}, not ready"
+        containers = pod["status"].get("containerStatuses", [])
+        for container in containers:
+            if waiting := container["state"].get("waiting"):
+                problem += f": {waiting.get('reason')} {waiting.get('message', '')}".rstrip()
+        if containers and all(
+            container["ready"]
+            and _is_after(container["state"]["running"]["startedAt"], node.started)
+            for container in containers
+        ):
+            return None
+    return problem
+
+
+def _is_after(timestamp: str, seconds: float) -> bool:
+    """Whether a time of the API, which has whole seconds, is not before one since 1970."""
+    return datetime.fromisoformat(timestamp).timestamp() >= int(seconds)
 
 
 def status() -> list[ComponentStatus]:
@@ -361,12 +393,12 @@ def status() -> list[ComponentStatus]:
                 last_lines(name) if problem else (),
             )
         )
-    problem_of_node = _node_problem(node.address)
+    problem_of_node = _node_problem(node)
     found.append(
         ComponentStatus(f"node {layout.NAME}", not problem_of_node, problem_of_node or "Ready")
     )
     for namespace, name in ADDONS:
-        addon_problem = _addon_problem(node.address, namespace, name)
+        addon_problem = _addon_problem(node, namespace, name)
         found.append(
             ComponentStatus(f"{namespace}/{name}", not addon_problem, addon_problem or "available")
         )

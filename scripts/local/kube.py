@@ -64,14 +64,6 @@ def get_object(address: str, path: str) -> dict[str, Any]:
     return found
 
 
-def condition(found: dict[str, Any], kind: str) -> tuple[bool, str]:
-    """Whether a condition of an object is True, and its message."""
-    for entry in found.get("status", {}).get("conditions", []):
-        if entry["type"] == kind:
-            return entry["status"] == "True", entry.get("message", "")
-    return False, f"no condition {kind} yet"
-
-
 def apply(manifest: str) -> None:
     """Apply YAML by server-side apply, as the one owner of its fields."""
     run(
