@@ -360,26 +360,20 @@ class _Builder:
         digests = stored_digests(self.node)
         containers = ctr(self.node, "containers", "list").split()
         in_use = {digests[word] for word in containers if word in digests}
-        removable = []
-        for ref, digest in digests.items():
-            repository, _, tag = ref.rpartition(":")
-            name = repository.removeprefix(f"{REGISTRY}/")
-            is_old = name in keep and _TAG.fullmatch(tag) and tag not in keep[name]
-            if is_old and digest not in in_use:
-                removable.append(ref)
+
+        def is_old(name: str) -> bool:
+            repository, _, tag = name.rpartition(":")
+            kept = keep.get(repository.removeprefix(f"{REGISTRY}/"))
+            return kept is not None and _TAG.fullmatch(tag) is not None and tag not in kept
+
         # The kubelet's side of containerd gives every image a second name, by its configuration.
-        wanted = in_use | {
-            digest
-            for ref, digest in digests.items()
-            if ref not in removable and not ref.startswith("sha256:")
-        }
-        removable += [
-            ref
-            for ref, digest in digests.items()
-            if ref.startswith("sha256:") and digest not in wanted
-        ]
+        second = {name for name in digests if name.startswith("sha256:")}
+        first = digests.keys() - second
+        removable = {name for name in first if is_old(name) and digests[name] not in in_use}
+        wanted = in_use | {digests[name] for name in first - removable}
+        removable |= {name for name in second if digests[name] not in wanted}
         if removable:
-            ctr(self.node, "images", "remove", *removable)
+            ctr(self.node, "images", "remove", *sorted(removable))
 
 
 @contextlib.contextmanager
