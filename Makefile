@@ -75,15 +75,18 @@ cluster-status: ready-deploy ## Each component's health; the last lines of those
 	@$(RUN) -m local status
 
 ## Tools
-.PHONY: tools ready-deploy ready-dev lock clean-cache
+.PHONY: tools ready-deploy ready-dev ready-all lock clean-cache
 tools: ## Build all pinned command-line tools into .tools/bin
 	@$(TOOLS) build
 
 ready-deploy: # what a deployment needs; silent when it is there
 	@$(TOOLS) ready deploy
 
-ready-dev: # what the tests need
+ready-dev: # what the checks need
 	@$(TOOLS) ready dev
+
+ready-all: # both at once: compiled packages are shared while tools are built, and dropped after
+	@$(TOOLS) ready deploy dev
 
 lock: ## Refresh the hash-locked Python requirements
 	@$(TOOLS) lock
@@ -99,11 +102,11 @@ check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 format: ready-dev ## Format Python files and sort imports
 	@$(DEV) -m ruff format . && $(DEV) -m ruff check --fix .
 
-test: ready-dev ## check, then the end-to-end run on a local cluster made for it
+test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-dev ## test, then every scenario and fault: about 60 minutes
+test-full: ready-all ## test, then every scenario and fault: about 60 minutes
 	@$(DEV) -m checks full
 
-bench: ready-dev ## Start-up time and training throughput; the last line is JSON
+bench: ready-all ## Start-up time and training throughput; the last line is JSON
 	@$(DEV) -m bench

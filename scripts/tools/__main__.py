@@ -26,7 +26,7 @@ def _parse() -> argparse.Namespace:
     one = add("build", help="build tools into the cache and link them into .tools/bin")
     one.add_argument("names", nargs="*", metavar="NAME", help="tools or groups; none: all")
     one = add("ready", help="all that a group needs, at once; says nothing when it is there")
-    one.add_argument("group", choices=GROUPS)
+    one.add_argument("groups", nargs="+", choices=GROUPS, metavar="GROUP")
     one = add("venv", help="make a Python environment and link it into the checkout")
     one.add_argument("name", choices=venv.ENVIRONMENTS)
     one = add("lock", help="write the locks of the Python requirements")
@@ -51,8 +51,8 @@ def main() -> None:
             groups = set(GROUPS).intersection(arguments.names or GROUPS)
             provide(pick(arguments.names), groups, [], progress)
         elif arguments.command == "ready":
-            group = arguments.group
-            provide(pick([group]), {group}, [group], progress, quiet=True)
+            groups = arguments.groups
+            provide(pick(groups), set(groups), groups, progress, quiet=True)
         elif arguments.command == "venv":
             provide([], set(), [arguments.name], progress)
         elif arguments.command == "lock":

@@ -6,10 +6,13 @@ how large it is. It is made in a folder beside and renamed into place, under the
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from lib.errors import UserError
@@ -53,18 +56,35 @@ def provide(
     preflight.check(wanted, groups)
     with ThreadPoolExecutor(max_workers=1) as background:
         fetched = background.submit(_fetch, groups, environments, progress, quiet)
-        for tool in tools:
-            title = f"{tool.name} {tool.version.split('-')[0]}"
-            if tool in wanted:
-                with progress.task(title):
-                    _build(tool)
-            elif not quiet:
-                progress.done(title, "cached")
-            for name in tool.binaries:
-                link(TOOLS_BIN / name, tool.entry / "bin" / name)
-            if fetched.done():
-                fetched.result()
+        with _sources() if wanted else nullcontext():
+            for tool in tools:
+                title = f"{tool.name} {tool.version.split('-')[0]}"
+                if tool in wanted:
+                    with progress.task(title):
+                        _build(tool)
+                elif not quiet:
+                    progress.done(title, "cached")
+                for name in tool.binaries:
+                    link(TOOLS_BIN / name, tool.entry / "bin" / name)
+                if fetched.done():
+                    fetched.result()
         fetched.result()
+
+
+@contextmanager
+def _sources() -> Iterator[None]:
+    """Keep Go's downloads and compiled packages while tools are built, and drop them at the end.
+
+    They are 16 GB, of no use once the tools are there. After a failure they stay, so that the
+    next try goes on from there, and so they do while another checkout builds.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / ".go.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(CACHE / "go")
 
 
 def _fetch(groups: set[str], environments: list[str], progress: Progress, quiet: bool) -> None:

@@ -27,7 +27,7 @@ case "$1 $2" in
   "list -m") echo "$FAKE_MODULE"; exit ;;
 esac
 echo "$(basename "$PWD")" >> "$FAKE_LOG"
-mkdir -p "$GOBIN"
+mkdir -p "$GOBIN" "$GOCACHE" && echo package > "$GOCACHE/package"
 if [ "$FAKE_MODE" = fail ]; then
   echo half > "$GOBIN/helm"; echo "main.go:7: undefined: x" >&2; exit 1
 fi
@@ -207,6 +207,24 @@ def test_an_interrupted_build_leaves_nothing_and_goes_on(
     assert "goes on from here" in err
     assert checkout.entries("helm") == []
     assert checkout.tools("build", "helm")[0] == 0
+
+
+def test_go_s_caches_go_when_all_is_built_and_stay_after_a_failure(checkout: Checkout) -> None:
+    checkout.tools("build", "helm", FAKE_MODE="fail")
+    assert (checkout.cache / "go/build/package").exists()
+    assert checkout.tools("build", "helm")[0] == 0
+    assert not (checkout.cache / "go").exists()
+
+
+def test_go_s_caches_stay_while_another_checkout_builds(tmp_path: Path) -> None:
+    first, second = (Checkout(tmp_path / name, tmp_path) for name in ("first", "second"))
+    hanging = first.start("build", "etcd", FAKE_MODE="hang")
+    while not first.built():
+        time.sleep(0.05)
+    assert second.tools("build", "helm")[0] == 0
+    assert (second.cache / "go/build/package").exists()
+    os.killpg(hanging.pid, signal.SIGINT)
+    hanging.communicate(timeout=60)
 
 
 def test_leftovers_of_a_killed_build_are_removed(checkout: Checkout) -> None:
