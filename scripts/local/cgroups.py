@@ -48,12 +48,15 @@ def _enable_controllers(group: Path) -> None:
 
 def make() -> None:
     """Create our group in every tree, with every controller passed on to its children."""
-    for tree, is_v2 in trees():
+    found = trees()
+    # Beside v1 trees, a v2 tree only keeps track of processes: controllers are not its business.
+    is_unified = all(is_v2 for _, is_v2 in found)
+    for tree, is_v2 in found:
         group = tree / NAME
-        if is_v2:
+        if is_unified:
             _enable_controllers(tree)
         group.mkdir(exist_ok=True)
-        if is_v2:
+        if is_unified:
             _enable_controllers(group)
         # A v1 cpuset begins empty, and an empty one takes no process.
         for child in (group, group / "node"):
@@ -69,18 +72,23 @@ def join(child: str) -> None:
         (tree / NAME / child / "cgroup.procs").write_text(str(os.getpid()))
 
 
+def roots() -> list[Path]:
+    """Our group in each tree that has it."""
+    return [tree / NAME for tree, _ in trees() if (tree / NAME).exists()]
+
+
 def groups() -> Iterator[Path]:
     """Every group of ours, children before parents."""
-    for tree, _ in trees():
-        for folder, _, _ in os.walk(tree / NAME, topdown=False):
+    for root in roots():
+        for folder, _, _ in os.walk(root, topdown=False):
             yield Path(folder)
 
 
 def processes(child: str = "") -> set[int]:
     """Processes in a child of our group, or in the whole of it, with what is below."""
     found: set[int] = set()
-    for tree, _ in trees():
-        for folder, _, _ in os.walk(tree / NAME / child):
+    for root in roots():
+        for folder, _, _ in os.walk(root / child):
             with contextlib.suppress(OSError):
                 found.update(map(int, (Path(folder) / "cgroup.procs").read_text().split()))
     # 0 stands for a process that this PID namespace cannot see.

@@ -108,12 +108,13 @@ def up(report: Report) -> None:
             )
         began = time.monotonic()
         node = box.running()
+        is_new = node is None
         if node is None:
             node, parts = _launch(report)
         else:
             parts = _desired(node.address)
             _reconfigure(node, parts)
-        steps.run(_steps(node, parts, report, began))
+        steps.run(_steps(node, parts, report, began, is_new=is_new))
         machine_values.write()
 
 
@@ -184,7 +185,7 @@ def _drifted(parts: Sequence[Component]) -> bool:
 
 
 def _steps(
-    node: Box, parts: Sequence[Component], report: Report, began: float
+    node: Box, parts: Sequence[Component], report: Report, began: float, *, is_new: bool
 ) -> dict[str, steps.Step]:
     """All that makes a cluster of an empty box, and what each part of it waits for."""
 
@@ -232,7 +233,7 @@ def _steps(
         say("name server, volumes and metrics are deployed")
 
     def node_ready(stop: threading.Event) -> None:
-        if _node_problem(node) is None:
+        if not is_new and _node_problem(node) is None:
             return
         if not steps.until(lambda: _node_problem(node) is None, stop, PATIENCE):
             raise UserError(
@@ -530,7 +531,7 @@ def leftovers() -> list[str]:
     if _elsewhere() is not None:
         return [str(LOCAL)] if LOCAL.exists() else []
     found = [f"process {pid}" for pid in sorted(cgroups.processes())]
-    found += [f"control group {group}" for group in cgroups.groups()]
+    found += [f"control group {group}" for group in cgroups.roots()]
     if network.INTERFACE.exists():
         found.append(f"network interface {layout.NAME}")
     tables = run(["nft", "list", "tables"], check=False).stdout.split("\n")

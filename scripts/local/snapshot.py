@@ -12,7 +12,7 @@ from lib.paths import LOCAL
 from lib.shell import run
 from local import cgroups, network
 
-#: Programs that only a node of ours, or a pod on it, would run on this machine.
+#: Programs of a node. What else its pods run is told by its control group.
 _OURS = (
     "local.init",
     "supervisor.supervisord",
@@ -22,11 +22,9 @@ _OURS = (
     "containerd",
     "coredns",
     "etcd",
-    "gcs_server",
     "kube",
     "local-path-provisioner",
     "metrics-server",
-    "raylet",
 )
 
 
@@ -86,7 +84,7 @@ def _processes() -> list[str]:
         if int(folder.name) in in_group or any(
             program.startswith(name) or f"-m {name}" in command for name in _OURS
         ):
-            found.append(f"{folder.name} {command}")
+            found.append(f"{folder.name} {command[:100]}")
     return found
 
 
