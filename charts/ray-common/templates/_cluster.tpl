@@ -52,18 +52,24 @@ canonical quantities always, no empty values.
 {{- include "ray.overlay" (list (include "ray.overlay" (list $env (index . 2)) | fromJson) ($root.Values.env | default dict)) -}}
 {{- end -}}
 
-{{/* ray.probe PROBE: an HTTP probe of the node's agent, which checks the raylet and, on the head, the GCS.
-Zero seconds are left out: so does the operator. */}}
+{{/* ray.probe (list PROBE PORT): with port 0 an HTTP probe of the node's agent, which checks the raylet and, on the
+head, the GCS; else whether something listens on the port. Zero seconds are left out: so does the operator. */}}
 {{- define "ray.probe" -}}
-failureThreshold: {{ int .failureThreshold }}
+{{- $probe := index . 0 -}}
+failureThreshold: {{ int $probe.failureThreshold }}
+{{- if index . 1 }}
+tcpSocket:
+  port: {{ index . 1 }}
+{{- else }}
 httpGet:
   path: /api/healthz
   port: 52365
-{{- if gt (int .initialDelaySeconds) 0 }}
-initialDelaySeconds: {{ int .initialDelaySeconds }}
 {{- end }}
-periodSeconds: {{ int .periodSeconds }}
-timeoutSeconds: {{ int .timeoutSeconds }}
+{{- if gt (int $probe.initialDelaySeconds) 0 }}
+initialDelaySeconds: {{ int $probe.initialDelaySeconds }}
+{{- end }}
+periodSeconds: {{ int $probe.periodSeconds }}
+timeoutSeconds: {{ int $probe.timeoutSeconds }}
 {{- end -}}
 
 {{/* ray.podTemplate (list ROOT GLOBAL GROUP EXTRA-ENV). */}}
@@ -115,7 +121,7 @@ spec:
       {{- end }}
       {{- include "ray.envList" $env | fromJson | toYaml | nindent 6 }}
       livenessProbe:
-        {{- include "ray.probe" $values.probes.liveness | nindent 8 }}
+        {{- include "ray.probe" (list $values.probes.liveness 0) | nindent 8 }}
       ports:
         {{- if $isHead }}
         - {name: gcs-server, containerPort: 6379, protocol: TCP}
@@ -124,8 +130,10 @@ spec:
         {{- end }}
         - {name: serve, containerPort: 8000, protocol: TCP}
         - {name: metrics, containerPort: 8080, protocol: TCP}
+      # A head is ready when it can take jobs; a worker when its raylet listens, which is all that tasks need, and a
+      # second or two before its agent answers.
       readinessProbe:
-        {{- include "ray.probe" $values.probes.readiness | nindent 8 }}
+        {{- include "ray.probe" (list $values.probes.readiness (ternary 0 (int (get $group.rayStartParams "node-manager-port")) $isHead)) | nindent 8 }}
       resources:
         {{- toYaml $group.resources | nindent 8 }}
       securityContext:

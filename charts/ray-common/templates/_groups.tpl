@@ -86,6 +86,9 @@ NAME "head" is the head. */}}
 {{- if and (hasSuffix "/gpu" $resource) (not (hasKey $params "num-gpus")) }}{{ $_ := set $params "num-gpus" (toString $accelerators) }}{{ end -}}
 {{- end -}}
 
+{{- /* A fixed port, for the readiness probe of workers. */}}
+{{- if not (or $isHead (hasKey $params "node-manager-port")) }}{{ $_ := set $params "node-manager-port" "6380" }}{{ end -}}
+
 {{- /* Object store and /dev/shm, checked against the container's memory. */}}
 {{- $limit := include "ray.milli" (list $path $memory) | int64 -}}
 {{- $shm := $limit -}}
