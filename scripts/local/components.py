@@ -205,6 +205,10 @@ def _controller_manager(machine: Machine) -> Component:
         "cluster-signing-key-file": pki.key("ca"),
         "cluster-cidr": layout.POD_CIDR,
         "use-service-account-credentials": True,
+        # Each controller begins by asking for an account: at the usual 20 a second, the first
+        # Deployment would wait for seconds.
+        "kube-api-qps": 200,
+        "kube-api-burst": 400,
         "leader-elect": False,
         "profiling": False,
     }

@@ -155,8 +155,8 @@ route add default via {link.host}
 """,
     )
     # Strict reverse path filtering is what Calico's protection against forged addresses needs.
-    settings = ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=1"]
-    run([*inside, "sysctl", "--quiet", "--write", *settings])
+    for setting in ("ip_forward", "conf/all/rp_filter"):
+        run([*inside, "tee", f"/proc/sys/net/ipv4/{setting}"], input_text="1")
     run(["nft", "--file", "-"], input_text=nat_table(link))
     if _forward_drops():
         for direction in ("--in-interface", "--out-interface"):

@@ -11,7 +11,8 @@ from pathlib import Path
 from lib.errors import UserError
 from lib.paths import CACHE, LOCAL, ROOT, TOOLS_BIN
 from lib.shell import run
-from local import box, cgroups, layout
+from local import cgroups, layout
+from tools import debian
 
 MIN_MEMORY = 6 * 2**30
 #: Free disk for a node whose images are there, and for one that must build them.
@@ -35,23 +36,6 @@ TOOLS = (
     "metrics-server",
     "ray-operator",
 )
-
-#: Programs of the system and the Debian packages that bring them.
-PROGRAMS = {
-    "catatonit": "catatonit",
-    "conntrack": "conntrack",
-    "containerd": "containerd",
-    "ctr": "containerd",
-    "ip": "iproute2",
-    "ipset": "ipset",
-    "iptables": "iptables",
-    "mmdebstrap": "mmdebstrap",
-    "nft": "nftables",
-    "nsenter": "util-linux",
-    "runc": "runc",
-    "sysctl": "procps",
-    str(layout.DEBIAN_CNI / "host-local"): "containernetworking-plugins",
-}
 
 #: Folders that look different from within the box.
 HIDDEN = (Path("/run"), Path("/var/lib"), Path("/var/log"))
@@ -82,14 +66,10 @@ def check_programs() -> None:
     missing = [name for name in TOOLS if not (TOOLS_BIN / name).exists()]
     if missing:
         raise UserError(f"not in {TOOLS_BIN}: {', '.join(missing)}", "make tools")
-    path = box.ENVIRONMENT["PATH"]
-    packages = {
-        package for name, package in PROGRAMS.items() if shutil.which(name, path=path) is None
-    }
+    packages = debian.missing({"deploy"})
     if packages:
         raise UserError(
-            f"Debian packages are missing: {', '.join(sorted(packages))}",
-            f"apt-get install --yes --no-install-recommends {' '.join(sorted(packages))}",
+            f"Debian packages are missing: {', '.join(packages)}", debian.command(packages)
         )
 
 
