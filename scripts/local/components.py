@@ -254,6 +254,9 @@ def _containerd(machine: Machine) -> Component:
                 "nodename": layout.NAME,
                 "nodename_file_optional": True,
                 "log_file_path": "/var/log/calico-cni.log",
+                "log_file_max_size": 10,
+                "log_file_max_count": 1,
+                "log_level": "warning",
                 "mtu": 0,
                 # On a tmpfs: addresses are free again when a box ends without giving them back.
                 "ipam": {
@@ -433,6 +436,7 @@ def _felix(machine: Machine) -> Component:
             "FELIX_DEFAULTENDPOINTTOHOSTACTION": "ACCEPT",
             "FELIX_IPV6SUPPORT": "false",
             "FELIX_USAGEREPORTINGENABLED": "false",
+            "FELIX_XDPENABLED": "false",
             "FELIX_HEALTHENABLED": "true",
             "FELIX_HEALTHHOST": machine.address,
             "FELIX_LOGSEVERITYSCREEN": "warning",

@@ -164,7 +164,12 @@ route add default via {link.host}
 
 
 def nat_table(link: Link) -> str:
-    """Our nft table: what leaves the box carries the host's address."""
+    """Our nft table: what leaves the box carries the host's address.
+
+    The cluster's own addresses never leave it. A service that kube-proxy has no rule for yet would
+    otherwise be looked for outside, where some networks answer for any address at all, and the API
+    server would go on asking whoever that was.
+    """
     return f"""\
 table ip {NAME}
 delete table ip {NAME}
@@ -172,6 +177,10 @@ table ip {NAME} {{
   chain postrouting {{
     type nat hook postrouting priority srcnat
     ip saddr {link.subnet} oifname != "{NAME}" masquerade
+  }}
+  chain forward {{
+    type filter hook forward priority filter
+    iifname "{NAME}" ip daddr {{ {POD_CIDR}, {SERVICE_CIDR} }} reject with icmp type admin-prohibited
   }}
 }}
 """

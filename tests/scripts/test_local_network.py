@@ -64,3 +64,8 @@ def test_a_network_that_pods_cannot_reach_is_said() -> None:
 def test_only_traffic_that_leaves_is_masqueraded() -> None:
     table = network.nat_table(network.choose([]))
     assert 'ip saddr 10.213.77.0/30 oifname != "rayworks" masquerade' in table
+
+
+def test_the_clusters_own_addresses_do_not_leave_it() -> None:
+    table = network.nat_table(network.choose([]))
+    assert 'iifname "rayworks" ip daddr { 10.244.0.0/16, 10.96.0.0/16 } reject' in table
