@@ -1,0 +1,32 @@
+"""`python -m bench [name …]`: all benchmarks, or those named."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import click
+
+from bench import throughput
+from lib.errors import exits_cleanly
+
+#: Each prints its table and returns its figures.
+BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
+    "throughput": throughput.measure,
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
+@exits_cleanly
+def main(names: tuple[str, ...]) -> None:
+    """Run benchmarks; the last line is JSON."""
+    figures: dict[str, float] = {}
+    for name in names or BENCHMARKS:
+        figures |= BENCHMARKS[name]()
+    print(json.dumps(figures))
+    sys.stdout.flush()
+
+
+main()
