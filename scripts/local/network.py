@@ -180,7 +180,7 @@ table ip {NAME} {{
   }}
   chain forward {{
     type filter hook forward priority filter
-    iifname "{NAME}" ip daddr {{ {POD_CIDR}, {SERVICE_CIDR} }} reject with icmp type admin-prohibited
+    iifname "{NAME}" ip daddr {{ {POD_CIDR}, {SERVICE_CIDR} }} reject
   }}
 }}
 """
