@@ -1,0 +1,168 @@
+"""The Ray image as a pod sees it: the user 1000, a read-only root, nothing but /tmp to write to."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deploy.environments import environment
+from deploy.kube import Kube
+from deploy.platform import namespace_object
+from deploy.stages import Progress, run_stages
+from lib.paths import LOCAL, ROOT
+from local import cluster, images
+
+pytestmark = pytest.mark.cluster
+
+NAMESPACE = "image-test"
+TMP = "/tmp"  # noqa: S108 - in the pod, its own
+
+#: Prints what there is, as JSON.
+LOOK = """
+import importlib, json, os, pathlib, shutil, subprocess, sys
+from importlib import metadata
+
+def output(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+def writable(folder):
+    try:
+        (pathlib.Path(folder) / "probe").write_text("")
+        return True
+    except OSError:
+        return False
+
+site = pathlib.Path(metadata.distribution("ray").locate_file(""))
+names = ["ray", "torch", "torchvision", "sklearn", "matplotlib", "pandas", "rayworks"]
+print("FACTS" + json.dumps({
+    "uid": os.getuid(), "gid": os.getgid(),
+    "versions": {d.metadata["Name"].lower(): d.version for d in metadata.distributions()},
+    "imports": [importlib.import_module(name).__name__ for name in names],
+    "writable": [f for f in ("/", "/opt/rayworks", "/usr", "/tmp") if writable(f)],
+    "programs": {p: shutil.which(p) for p in
+                 ("bash", "python", "ray", "rayworks", "uv", "gcc", "cc", "g++", "make")},
+    "help": output("rayworks", "fashion-mnist", "--help"),
+    "caches": [str(p) for p in (pathlib.Path("/root/.cache"), pathlib.Path("/var/lib/apt/lists"))
+               if os.access(p, os.R_OK) and any(p.iterdir())],
+    "uncompiled": [str(p) for name in ("ray", "torch", "rayworks", "click")
+                   for p in (site / name).rglob("*.py")
+                   if p.name == "__init__.py"
+                   and not list(p.parent.glob("__pycache__/__init__.*.pyc"))],
+    "run": output("rayworks", "fashion-mnist", "--dataset", "digits", "--num-workers", "0",
+                  "--epochs", "1", "--storage-path", "/tmp/results"),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def facts() -> Iterator[dict[str, Any]]:
+    """What a restricted pod of the image says about itself."""
+    place = environment("local")
+    was_there = LOCAL.exists()
+    run_stages(place.stages(), Progress())
+    kube = Kube(place.kubeconfig)
+    pod: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "look", "namespace": NAMESPACE},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "look",
+                    "image": str(images.reference("ray")),
+                    "imagePullPolicy": "Never",
+                    "command": ["/bin/bash", "-c", 'python -c "$LOOK"'],
+                    "env": [
+                        {"name": "LOOK", "value": LOOK},
+                        {"name": "HOME", "value": TMP},
+                        {"name": "MPLCONFIGDIR", "value": TMP},
+                    ],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [{"name": "tmp", "mountPath": TMP}],
+                }
+            ],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    }
+    kube.apply(namespace_object(NAMESPACE), pod)
+    try:
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
+            found = kube.find("pod", "look", NAMESPACE)
+            if found and found["status"].get("phase") in {"Succeeded", "Failed"}:
+                break
+            time.sleep(0.5)
+        said = kube.run("logs", "look", namespace=NAMESPACE)
+        lines = [line for line in said.splitlines() if line.startswith("FACTS")]
+        assert lines, f"the pod did not get to its end:\n{said}"
+        yield json.loads(lines[0].removeprefix("FACTS"))
+    finally:
+        kube.run("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=120)
+        if not was_there:
+            cluster.down(lambda detail: None)
+
+
+def test_it_runs_as_the_user_1000(facts: dict[str, Any]) -> None:
+    assert (facts["uid"], facts["gid"]) == (1000, 1000)
+
+
+def test_only_tmp_is_writable(facts: dict[str, Any]) -> None:
+    assert facts["writable"] == [TMP]
+
+
+def test_its_versions_are_those_of_the_lock(facts: dict[str, Any]) -> None:
+    lock = (ROOT / "workloads" / "requirements.lock").read_text()
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)(?: \\)$", lock, flags=re.MULTILINE))
+    assert {"ray", "torch", "click", "uv"} <= pinned.keys()
+    there = {name.replace("_", "-").replace(".", "-"): v for name, v in facts["versions"].items()}
+    assert {name: there.get(name) for name in pinned} == pinned
+
+
+def test_what_a_workload_needs_can_be_imported(facts: dict[str, Any]) -> None:
+    assert facts["imports"][-1] == "rayworks"
+
+
+def test_what_kuberay_starts_is_on_the_path(facts: dict[str, Any]) -> None:
+    programs = facts["programs"]
+    assert programs["bash"]
+    assert all(
+        programs[name] == f"/opt/rayworks/bin/{name}"
+        for name in ("python", "ray", "rayworks", "uv")
+    )
+
+
+def test_no_compiler_and_no_cache_is_left(facts: dict[str, Any]) -> None:
+    assert not [p for p in ("gcc", "cc", "g++", "make") if facts["programs"][p]]
+    assert facts["caches"] == []
+
+
+def test_bytecode_is_there(facts: dict[str, Any]) -> None:
+    assert facts["uncompiled"] == []
+
+
+def test_the_command_explains_itself(facts: dict[str, Any]) -> None:
+    code, said = facts["help"]
+    assert code == 0, said
+    assert "--num-workers" in said
+
+
+def test_the_command_trains(facts: dict[str, Any]) -> None:
+    code, said = facts["run"]
+    assert code == 0, said
+    assert json.loads(said.splitlines()[-1])["event"] == "result"
