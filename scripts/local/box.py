@@ -21,11 +21,11 @@ from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped
 from lib.errors import UserError
 from lib.paths import ROOT
 from lib.shell import run
-from local import layout
+from local import layout, network
 
 #: What every process of the node sees as its environment.
 ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": network.SEARCH,
     "HOME": "/root",
     "LANG": "C.UTF-8",
     "TMPDIR": "/run/tmp",

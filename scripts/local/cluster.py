@@ -20,7 +20,6 @@ from xmlrpc.client import Error as RpcError
 
 from lib.errors import UserError
 from lib.paths import LOCAL, ROOT, TOOLS_BIN
-from lib.shell import run
 from local import box, cgroups, components, images, kube, layout, network, pki, preflight, steps
 from local import values as machine_values
 from local.box import Box
@@ -209,14 +208,13 @@ def _steps(
         return action
 
     def calico(_: threading.Event) -> None:
-        if _APPLIED.exists():
+        if _applied(node):
             return
-        crds = (TOOLS_BIN / "calico").resolve().parents[1] / "share" / "crds.yaml"
-        kube.apply(_render("calico.yaml", node) + "\n---\n" + crds.read_text())
+        kube.apply(_render("calico.yaml", node) + "\n---\n" + _calico_crds())
         say("Calico's resources are defined")
 
     def calico_resources(stop: threading.Event) -> None:
-        if _APPLIED.exists():
+        if _applied(node):
             return
         steps.until(lambda: _serves_calico(node.address), stop, PATIENCE)
         kube.apply(_render("calico-resources.yaml", node))
@@ -227,9 +225,8 @@ def _steps(
     def addons(_: threading.Event) -> None:
         if _applied(node):
             return
-        manifest = _addons(node)
-        kube.apply(manifest)
-        _APPLIED.write_text(_digest(manifest))
+        kube.apply(_addons(node))
+        _APPLIED.write_text(_digest(node))
         say("name server, volumes and metrics are deployed")
 
     def node_ready(stop: threading.Event) -> None:
@@ -308,13 +305,17 @@ def _addons(node: Box) -> str:
     return "\n---\n".join(_render(f"{name}.yaml", node) for name in names)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _calico_crds() -> str:
+    return ((TOOLS_BIN / "calico").resolve().parents[1] / "share" / "crds.yaml").read_text()
+
+
+def _digest(node: Box) -> str:
+    return hashlib.sha256((_addons(node) + _calico_crds()).encode()).hexdigest()
 
 
 def _applied(node: Box) -> bool:
     """Whether the add-ons are in the cluster as the sources stand."""
-    if not _APPLIED.exists() or _APPLIED.read_text() != _digest(_addons(node)):
+    if not _APPLIED.exists() or _APPLIED.read_text() != _digest(node):
         return False
     try:
         for namespace, name in ADDONS:
@@ -371,7 +372,12 @@ def _is_after(timestamp: str, seconds: float) -> bool:
 
 
 def status() -> list[ComponentStatus]:
-    """How each part is; empty when no cluster of this checkout runs."""
+    """How each part is; empty when no cluster of this checkout runs.
+
+    Raises:
+        UserError: not root.
+    """
+    preflight.check_root()
     node = box.running()
     if node is None:
         return []
@@ -407,7 +413,12 @@ def status() -> list[ComponentStatus]:
 
 
 def healthy() -> bool:
-    """Whether the cluster runs, as the sources stand, with every awaited part well."""
+    """Whether the cluster runs, as the sources stand, with every awaited part well.
+
+    Raises:
+        UserError: not root.
+    """
+    preflight.check_root()
     node = box.running()
     if node is None:
         return False
@@ -475,13 +486,15 @@ def down(report: Report) -> None:
     Raises:
         UserError: not root, or something does not let itself be removed.
     """
-    if os.geteuid() != 0:
-        raise UserError("only root can end the local cluster", "sudo make cluster-down")
+    preflight.check_root()
     with _locked(report):
         if _elsewhere() is not None:
             # The machine's things are the other's: only our own files can be left.
             shutil.rmtree(LOCAL, ignore_errors=True)
             return
+        if not leftovers():
+            return
+        report("ending the local cluster; the data on its volumes goes with it")
         remembered = box.load(layout.NODE)
         node = box.running()
         if node is None and remembered is not None and layout.SUPERVISOR_CONFIG.exists():
@@ -498,7 +511,7 @@ def down(report: Report) -> None:
             _empty_store(node)
             box.end(node)
             report("every process, pod and mount has ended")
-        _clean(remembered.ip_forward if remembered else None)
+        _clean(node.ip_forward if node else None)
         shutil.rmtree(LOCAL, ignore_errors=True)
         layout.OWNER.unlink(missing_ok=True)
         report("interface, firewall table, control groups, volumes and state are removed")
@@ -544,8 +557,7 @@ def leftovers() -> list[str]:
     found += [f"control group {group}" for group in cgroups.roots()]
     if network.INTERFACE.exists():
         found.append(f"network interface {layout.NAME}")
-    tables = run(["nft", "list", "tables"], check=False).stdout.split("\n")
-    found += [line for line in tables if line.split()[-1:] == [layout.NAME]]
+    found += [f"nft {table}" for table in network.tables() if table.split()[-1] == layout.NAME]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found += [f"mount {line.split()[4]}" for line in mounts if str(LOCAL) in line]
     if LOCAL.exists():

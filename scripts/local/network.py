@@ -7,8 +7,10 @@ rules in iptables where its FORWARD chain drops by default (as Docker and ufw ma
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,11 @@ CANDIDATES = tuple(
     for block in ("10.213.77.0/28", "172.30.253.0/28", "192.168.213.0/28", "198.18.77.0/28")
     for subnet in ipaddress.IPv4Network(block).subnets(new_prefix=30)
 )
+
+#: Programs for the network lie where users' PATH may not lead.
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_run = functools.partial(run, env={"PATH": SEARCH})
 
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 INTERFACE = Path("/sys/class/net") / NAME
@@ -50,7 +57,7 @@ class Link:
 
 def routes() -> list[ipaddress.IPv4Network]:
     """Every IPv4 network that the host has a route to, but the default one and our own link."""
-    listed = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout or "[]")
+    listed = json.loads(_run(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout or "[]")
     return [
         ipaddress.IPv4Network(route["dst"], strict=False)
         for route in listed
@@ -135,7 +142,7 @@ def connect(pid: int, link: Link, owner: str) -> None:
         owner: written on the interface, for whoever finds it.
     """
     IP_FORWARD.write_text("1")
-    run(
+    _run(
         ["ip", "-batch", "-"],
         input_text=f"""\
 link add {NAME} type veth peer name eth0 netns {pid}
@@ -145,7 +152,7 @@ link set {NAME} up
 """,
     )
     inside = ["nsenter", "--target", str(pid), "--net"]
-    run(
+    _run(
         [*inside, "ip", "-batch", "-"],
         input_text=f"""\
 link set lo up
@@ -156,11 +163,11 @@ route add default via {link.host}
     )
     # Strict reverse path filtering is what Calico's protection against forged addresses needs.
     for setting in ("ip_forward", "conf/all/rp_filter"):
-        run([*inside, "tee", f"/proc/sys/net/ipv4/{setting}"], input_text="1")
-    run(["nft", "--file", "-"], input_text=nat_table(link))
+        _run([*inside, "tee", f"/proc/sys/net/ipv4/{setting}"], input_text="1")
+    _run(["nft", "--file", "-"], input_text=nat_table(link))
     if _forward_drops():
         for direction in ("--in-interface", "--out-interface"):
-            run(["iptables", "--insert", "FORWARD", *_forward_rule(direction)])
+            _run(["iptables", "--insert", "FORWARD", *_forward_rule(direction)])
 
 
 def nat_table(link: Link) -> str:
@@ -186,13 +193,24 @@ table ip {NAME} {{
 """
 
 
+def tables() -> list[str]:
+    """Every nft table, such as ``table ip rayworks``; none where nft is not installed."""
+    return attempt("nft", "list", "tables").splitlines()
+
+
+def attempt(*command: str) -> str:
+    """What a command prints, where it is installed and does not fail."""
+    if shutil.which(command[0], path=SEARCH) is None:
+        return ""
+    return _run(command, check=False).stdout
+
+
 def _forward_rule(direction: str) -> list[str]:
     return [direction, NAME, "--match", "comment", "--comment", NAME, "--jump", "ACCEPT"]
 
 
 def _forward_drops() -> bool:
-    listed = run(["iptables", "--list-rules", "FORWARD"], check=False).stdout
-    return listed.startswith("-P FORWARD DROP")
+    return attempt("iptables", "--list-rules", "FORWARD").startswith("-P FORWARD DROP")
 
 
 def disconnect(ip_forward: str | None) -> None:
@@ -202,11 +220,14 @@ def disconnect(ip_forward: str | None) -> None:
         ip_forward: what net.ipv4.ip_forward was before; None leaves it.
     """
     if INTERFACE.exists():
-        run(["ip", "link", "delete", NAME], check=False)  # it may vanish with the box meanwhile
-    run(["nft", "delete", "table", "ip", NAME], check=False)
+        attempt("ip", "link", "delete", NAME)  # it may vanish with the box meanwhile
+    if f"table ip {NAME}" in tables():
+        attempt("nft", "delete", "table", "ip", NAME)
     for direction in ("--in-interface", "--out-interface"):
         rule = _forward_rule(direction)
-        while run(["iptables", "--delete", "FORWARD", *rule], check=False).returncode == 0:
-            pass
+        ours = [f"-{direction.lstrip('-')[0]}", NAME]
+        for line in attempt("iptables", "--list-rules", "FORWARD").splitlines():
+            if line.split()[2:4] == ours:
+                attempt("iptables", "--delete", "FORWARD", *rule)
     if ip_forward is not None:
         IP_FORWARD.write_text(ip_forward)

@@ -47,17 +47,22 @@ def check() -> None:
     Raises:
         UserError: the first thing that stands in the way.
     """
-    if os.geteuid() != 0:
-        raise UserError(
-            "the local cluster makes namespaces, mounts and firewall rules: that takes root",
-            "sudo make cluster",
-        )
+    check_root()
     check_programs()
     check_folders([ROOT, CACHE, LOCAL])
     check_size(memory_bytes(), free_disk(), has_images=layout.IMAGE_STORE.exists())
     if not cgroups.trees():
         raise UserError(
             "no cgroup file system is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+        )
+
+
+def check_root() -> None:
+    """Raise UserError when this is not root."""
+    if os.geteuid() != 0:
+        raise UserError(
+            "the local cluster is made of namespaces, mounts and firewall rules: that takes root",
+            "the same command with sudo, or as root",
         )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from lib.paths import LOCAL
-from lib.shell import run
 from local import cgroups, network
 
 #: Programs of a node. What else its pods run is told by its control group.
@@ -56,14 +55,13 @@ class Snapshot:
 def take() -> Snapshot:
     """Look at the host."""
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    iptables = run(["iptables-save"], check=False).stdout.splitlines()
-    rules = [line for line in iptables if line.startswith("-")]
+    rules = [line for line in network.attempt("iptables-save").splitlines() if line[0] == "-"]
     return Snapshot(
         processes=frozenset(_processes()),
         mounts=frozenset(line.split()[4] for line in mounts),
         interfaces=frozenset(path.name for path in Path("/sys/class/net").iterdir()),
-        namespaces=frozenset(run(["ip", "netns", "list"]).stdout.splitlines()),
-        tables=frozenset([*run(["nft", "list", "tables"]).stdout.splitlines(), *rules]),
+        namespaces=frozenset(network.attempt("ip", "netns", "list").splitlines()),
+        tables=frozenset([*network.tables(), *rules]),
         groups=frozenset(map(str, cgroups.groups())),
         settings=frozenset({f"net.ipv4.ip_forward = {network.IP_FORWARD.read_text().strip()}"}),
         files=frozenset({str(LOCAL)} if LOCAL.exists() else ()),
