@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import click
 
-from bench import throughput
+from bench import startup, throughput
 from lib.errors import exits_cleanly
 
 #: Each prints its table and returns its figures.
 BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
+    "startup": startup.measure,
     "throughput": throughput.measure,
 }
 

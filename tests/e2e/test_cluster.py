@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Deployed
+from support import Deployed
 
 from lib.errors import UserError
 from local import cluster, images

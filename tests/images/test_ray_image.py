@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support import Deployed
 
-from deploy.environments import environment
-from deploy.kube import Kube
 from deploy.platform import namespace_object
-from deploy.stages import Progress, run_stages
-from lib.paths import LOCAL, ROOT
-from local import cluster, images
+from lib.paths import ROOT
+from local import images
 
 pytestmark = pytest.mark.cluster
 
@@ -61,12 +59,9 @@ print("FACTS" + json.dumps({
 
 
 @pytest.fixture(scope="module")
-def facts() -> Iterator[dict[str, Any]]:
+def facts(deployed: Deployed) -> Iterator[dict[str, Any]]:
     """What a restricted pod of the image says about itself."""
-    place = environment("local")
-    was_there = LOCAL.exists()
-    run_stages(place.stages(), Progress())
-    kube = Kube(place.kubeconfig)
+    kube = deployed.kube
     pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -114,8 +109,6 @@ def facts() -> Iterator[dict[str, Any]]:
         yield json.loads(lines[0].removeprefix("FACTS"))
     finally:
         kube.run("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=120)
-        if not was_there:
-            cluster.down(lambda detail: None)
 
 
 def test_it_runs_as_the_user_1000(facts: dict[str, Any]) -> None:

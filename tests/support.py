@@ -1,20 +1,16 @@
-"""A real cluster for the tests: made by `make deploy`, taken away by `make destroy`."""
+"""What the tests on a real cluster share: make targets as a user calls them, and what they made."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-import pytest
 
 from deploy.environments import environment
 from deploy.kube import Kube
 from deploy.workloads import Job, StandingCluster, workload
-from lib.paths import LOCAL, ROOT
+from lib.paths import ROOT
 from local import snapshot
 
 
@@ -65,38 +61,3 @@ def result(job: Job) -> dict[str, object]:
     assert folder is not None
     found: dict[str, object] = json.loads((folder / job.what.results[0]).read_text())
     return found
-
-
-@pytest.fixture(scope="session")
-def deployed() -> Iterator[Deployed]:
-    """The main job, from nothing; whatever happens after it, everything is taken away."""
-    if LOCAL.exists():
-        pytest.fail("a local cluster of this checkout is there: `make destroy` first")
-    before = snapshot.take()
-    try:
-        done = make("deploy", timeout=3600)
-        if done.returncode != 0:
-            # what is needed to mend it, before it is taken away
-            make("status")
-            make("cluster-status")
-            pytest.fail("make deploy failed")
-        place = environment("local")
-        job = workload(place, "fashion-mnist")
-        assert isinstance(job, Job)
-        yield Deployed(Kube(place.kubeconfig), job, done.stdout, before)
-    finally:
-        make("destroy")
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    """A folder with a script that asks the cluster for its nodes."""
-    (tmp_path / "x.py").write_text(
-        "import sys, ray\n"
-        "from helper import square\n"
-        "ray.init()\n"
-        "print('squares', ray.get([ray.remote(square).remote(i) for i in range(4)]))\n"
-        "sys.exit(int(sys.argv[1]) if len(sys.argv) > 1 else 0)\n"
-    )
-    (tmp_path / "helper.py").write_text("def square(x):\n    return x * x\n")
-    return tmp_path
