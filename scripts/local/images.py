@@ -36,9 +36,10 @@ REGISTRY = "localhost/rayworks"
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-venv")
 
-#: How many versions of an image stay in the store: the wanted one, and the one before. The one
-#: before goes at once where it stands on another version of something heavy.
-KEEP = 2
+#: How many versions of an image stay in the store, the wanted one among them: what is installed
+#: may name an earlier one, and they share all but their last layer. Those before go at once where
+#: they stand on another version of something heavy.
+KEEP = 5
 
 #: What an editor, an interpreter or a linter leaves in a folder is no part of an image.
 IGNORED_FOLDERS = {

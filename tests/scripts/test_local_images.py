@@ -115,7 +115,7 @@ class Store:
         return "".join(["REF TYPE DIGEST SIZE PLATFORMS LABELS\n", *lines])
 
 
-def test_old_versions_go_but_not_the_last_two_nor_those_in_use(
+def test_old_versions_go_but_not_the_latest_nor_those_in_use(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = images.reference("base")
@@ -136,6 +136,7 @@ def test_old_versions_go_but_not_the_last_two_nor_those_in_use(
         in_use=["sha256:3"],
     )
     monkeypatch.setattr(images, "ctr", store.ctr)
+    monkeypatch.setattr(images, "KEEP", 2)
     (sources / "images.json").write_text(json.dumps({"base": [OLD, OLDER, RUNNING]}))
     builder = images._Builder(NODE, lambda _: None)
     assert builder.ensure("base") == wanted
