@@ -46,7 +46,7 @@ class Description:
         chart: the chart that runs it.
         title: a line for people.
         folder: where its values lie.
-        results: names of the files under the job's storage path that are fetched at its end;
+        results: names of the files in the run's folder that are fetched at its end;
             the first is the JSON result.
     """
 
@@ -368,7 +368,7 @@ class Job(Workload):
             return
         files = " ".join(self.what.results)
         command = self.kube.command(
-            "exec", self.head(), "--", "sh", "-c", f'cd "$STORAGE_PATH" && tar -cf - {files}',
+            "exec", self.head(), "--", "sh", "-c", f'cd "$STORAGE_PATH/$RUN_NAME" && tar -cf - {files}',
             namespace=self.namespace,
         )  # fmt: skip
         done = subprocess.run(command, capture_output=True, check=False, timeout=60)

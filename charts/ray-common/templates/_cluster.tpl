@@ -5,7 +5,7 @@ and a server-side helm upgrade does not conflict: template labels, container res
 canonical quantities always, no empty values.
 */}}
 
-{{/* ray.storage (list ROOT GLOBAL): storage of this release, with `path`: where its results go. */}}
+{{/* ray.storage (list ROOT GLOBAL): storage of this release, with `path`: what runs share; each has a folder there. */}}
 {{- define "ray.storage" -}}
 {{- $root := index . 0 -}}
 {{- $own := dict -}}
@@ -13,9 +13,9 @@ canonical quantities always, no empty values.
 {{- $storage := include "ray.overlay" (list (index . 1).storage $own) | fromJson -}}
 {{- $path := "" -}}
 {{- if $storage.uri -}}
-{{- $path = printf "%s/%s" (trimSuffix "/" $storage.uri) $root.Release.Name -}}
+{{- $path = trimSuffix "/" $storage.uri -}}
 {{- else if $storage.claim -}}
-{{- $path = printf "%s/%s" (trimSuffix "/" $storage.mountPath) $root.Release.Name -}}
+{{- $path = trimSuffix "/" $storage.mountPath -}}
 {{- end -}}
 {{- $_ := set $storage "path" $path -}}
 {{- toJson $storage -}}
