@@ -18,7 +18,7 @@ GI = 2**30
 MI = 2**20
 
 #: Requests of the head, in millicores and bytes; the Ray head runs no tasks of its own.
-HEAD_CPU, HEAD_MEMORY = 200, GI
+HEAD_CPU, HEAD_MEMORY = 150, GI
 #: Kept for the cluster's own pods and the operator, in millicores and bytes.
 PLATFORM_CPU, PLATFORM_MEMORY = 250, 640 * MI
 
@@ -78,11 +78,11 @@ def _bytes(quantity: str) -> int:
 def pools(machine: Allocatable) -> dict[str, Any]:
     """Sizes of each pool such that a head and two small workers fit any machine that passes.
 
-    A request is what the scheduler counts, so it is small: on few cores the pods of one workload
+    A request is what the scheduler counts, so it is small: on few cores the pods of two workloads
     share them. There is a limit on memory, which cannot be shared, and none on CPU.
     """
     cpu, memory = machine.free
-    small_cpu = _step(min(1000, (cpu - HEAD_CPU) // 3), 100)
+    small_cpu = _step(min(1000, (cpu - 2 * HEAD_CPU) // 4), 100)
     small_memory = _step(min(3 * GI // 2, (memory - HEAD_MEMORY) // 2), 128 * MI)
     half_cpu = _step(cpu // 2, 100)
     quarter_memory = _step(memory // 4, 128 * MI)

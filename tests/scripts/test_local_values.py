@@ -28,6 +28,14 @@ def requests(size: dict[str, Any]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("cores", "memory"), MACHINES)
+def test_on_cpu_two_workloads_of_a_head_and_two_small_workers_fit(cores: int, memory: int) -> None:
+    found = machine(cores, memory)
+    pools = values.pools(found)
+    head, worker = (requests(pools[name]["sizes"]["small"])[0] for name in ("head", "cpu"))
+    assert 2 * (head + 2 * worker) <= found.free[0]
+
+
+@pytest.mark.parametrize(("cores", "memory"), MACHINES)
 def test_a_head_and_two_small_workers_fit(cores: int, memory: int) -> None:
     found = machine(cores, memory)
     pools = values.pools(found)
@@ -56,7 +64,7 @@ def test_each_size_fits_alone_beside_a_head_and_has_room_to_its_limit(
 def test_two_cores_are_shared_as_measured() -> None:
     small = values.pools(machine(2, 24))["cpu"]["sizes"]["small"]
     assert small == {
-        "requests": {"cpu": "400m", "memory": "1536Mi"},
+        "requests": {"cpu": "300m", "memory": "1536Mi"},
         "limits": {"memory": "4Gi"},
         "numCpus": 1,
     }
