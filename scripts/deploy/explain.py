@@ -64,10 +64,10 @@ def pod(kube: Kube, obj: Object) -> list[str]:
     return lines
 
 
-def pods_in_trouble(kube: Kube, namespace_name: str) -> str:
+def pods_in_trouble(kube: Kube, namespace_name: str, selector: str | None = None) -> str:
     """What will not mend itself in the pods of a namespace; empty when all may still start."""
     lines: list[str] = []
-    for obj in kube.list("pods", namespace_name):
+    for obj in kube.list("pods", namespace_name, selector):
         reasons = {s.get("state", {}).get("waiting", {}).get("reason") for s in _containers(obj)}
         if reasons & HOPELESS:
             lines += pod(kube, obj)

@@ -70,6 +70,7 @@ class Release:
 
     def upgrade(self) -> None:
         """Install or upgrade. Nothing waits here: stages wait on conditions."""
+        self._forget_unfinished()
         values = [word for path in self.values for word in ("--values", str(path))]
         settings = [
             word
@@ -82,6 +83,18 @@ class Release:
             "--force-conflicts", "--labels", f"{DIGEST_LABEL}={self.digest()}",
             *values, *settings,
         )  # fmt: skip
+
+    def _forget_unfinished(self) -> None:
+        """Drop records of installs and upgrades that were interrupted or failed.
+
+        Helm refuses to go on from them. The objects stay, and the next upgrade takes them over.
+        """
+        unfinished = f"owner=helm,name={self.name},status notin (deployed,superseded)"
+        command = [
+            tool("kubectl"), "--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace,
+            "delete", "secrets", "--selector", unfinished,
+        ]  # fmt: skip
+        run(command, timeout=60)
 
     def template(self) -> str:
         """What would be installed, as YAML."""

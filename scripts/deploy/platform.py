@@ -69,7 +69,8 @@ class Platform:
         for _ in explain.patience(seconds=180):
             if self._ready():
                 return self._summary()
-            if trouble := explain.pods_in_trouble(self.kube, NAMESPACE):
+            own = "app.kubernetes.io/component=operator"
+            if trouble := explain.pods_in_trouble(self.kube, NAMESPACE, own):
                 raise UserError(f"the operator does not start:\n{trouble}", "make status")
         reason = explain.namespace(self.kube, NAMESPACE)
         raise UserError(f"the operator was not available within 180 s:\n{reason}", "make deploy")
