@@ -287,10 +287,8 @@ class Job(Workload):
     kind = "rayjobs"
 
     def state(self, obj: Object) -> str | None:
-        """SUCCEEDED, once the operator has seen it."""
-        status = obj.get("status", {})
-        done = status.get("jobDeploymentStatus") == "Complete"
-        return "SUCCEEDED" if done and status.get("jobStatus") == "SUCCEEDED" else None
+        """SUCCEEDED, as Ray says; the operator calls it Complete some seconds later."""
+        return "SUCCEEDED" if obj.get("status", {}).get("jobStatus") == "SUCCEEDED" else None
 
     def phase(self, obj: Object) -> str:
         """Deployment status and job status, as the operator gives them."""
@@ -367,10 +365,10 @@ class Job(Workload):
         if folder is None or not self.what.results or self.cluster() is None:
             return
         files = " ".join(self.what.results)
+        pack = f'cd "$STORAGE_PATH/$RUN_NAME" && tar -cf - {files}'
         command = self.kube.command(
-            "exec", self.head(), "--", "sh", "-c", f'cd "$STORAGE_PATH/$RUN_NAME" && tar -cf - {files}',
-            namespace=self.namespace,
-        )  # fmt: skip
+            "exec", self.head(), "--", "sh", "-c", pack, namespace=self.namespace
+        )
         done = subprocess.run(command, capture_output=True, check=False, timeout=60)
         if done.returncode != 0:
             raise UserError(

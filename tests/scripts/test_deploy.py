@@ -162,12 +162,12 @@ def job(tmp_path: Path) -> Job:
     [
         ({}, None),
         ({"jobStatus": "RUNNING", "jobDeploymentStatus": "Running"}, None),
-        ({"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Running"}, None),
+        ({"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Running"}, "SUCCEEDED"),
         ({"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}, "SUCCEEDED"),
         ({"jobStatus": "FAILED", "jobDeploymentStatus": "Failed"}, None),
     ],
 )
-def test_a_job_is_done_only_when_the_operator_has_seen_it_succeed(
+def test_a_job_is_done_when_ray_says_that_it_has_succeeded(
     tmp_path: Path, status: dict[str, str], reached: str | None
 ) -> None:
     assert job(tmp_path).state({"status": status}) == reached
