@@ -1,1 +1,3 @@
-"""What the charts are generated and checked with: CRDs, schemas, READMEs, `python -m charts check`."""
+"""What the charts are generated and checked with: CRDs, schemas, READMEs, `python -m charts
+check`.
+"""

@@ -32,7 +32,9 @@ def main() -> None:
     commands.add_parser("crds", help="templates of ray-crds, from the operator's Go module")
     commands.add_parser("schema", help="values.schema.json of each chart, from its values.yaml")
     commands.add_parser("docs", help="README.md of each chart, from its values.yaml")
-    commands.add_parser("check", help="drift, lint, unit tests, and every rendering against the API's schemas")
+    commands.add_parser(
+        "check", help="drift, lint, unit tests, and every rendering against the API's schemas"
+    )
     command = parser.parse_args().command
     if command == "check":
         check.main()

@@ -1,7 +1,8 @@
 """Everything about the charts that needs no cluster, in well under a minute.
 
-Generated files are as they would be generated; each chart lints; the unit tests pass; each chart × scenario, and each
-workload × environment, renders, and what is rendered satisfies the schemas of Kubernetes and of the CRDs.
+Generated files are as they would be generated; each chart lints; the unit tests pass; each chart
+× scenario, and each workload by environment, renders, and what is rendered satisfies the schemas
+of Kubernetes and of the CRDs.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Rendering:
 
 
 def renderings() -> Iterator[Rendering]:
-    """Every chart × scenario, and every workload × environment."""
+    """Every chart by scenario, and every workload by environment."""
     for chart in APPLICATIONS:
         for name, path in scenarios(chart).items():
             yield Rendering(chart, f"{chart}, scenario {name}", (path,))

@@ -36,8 +36,9 @@ def module() -> tuple[str, Path]:
 def generated() -> dict[Path, str]:
     """Every CRD's template and what it should hold.
 
-    All versions that the module serves are kept: one that is dropped while objects of it are stored cannot be
-    upgraded. Without descriptions (the module's have none) they take 0.6 MB of a release Secret's 1 MB.
+    All versions that the module serves are kept: one that is dropped while objects of it are
+    stored cannot be upgraded. Without descriptions (the module's have none) they take 0.6 MB of a
+    release Secret's 1 MB.
     """
     version, folder = module()
     files: dict[Path, str] = {}
@@ -53,8 +54,11 @@ def generated() -> dict[Path, str]:
         raise UserError(f"{MODULE} {version} holds no CRDs in config/crd/bases")
     wanted = re.escape(version.removeprefix("v"))
     for chart in ("ray-crds", "ray-operator"):
-        if not re.search(rf"(?m)^appVersion: {wanted}$", (CHARTS / chart / "Chart.yaml").read_text()):
+        if not re.search(
+            rf"(?m)^appVersion: {wanted}$", (CHARTS / chart / "Chart.yaml").read_text()
+        ):
             raise UserError(
-                f"charts/{chart}/Chart.yaml: appVersion is not {version.removeprefix('v')}, the module's version"
+                f"charts/{chart}/Chart.yaml: appVersion is not the module's",
+                f"set it to {version.removeprefix('v')}",
             )
     return files

@@ -1,8 +1,9 @@
 """values.schema.json of each chart, from the comments in its values.yaml.
 
-A key's type follows from its default. What does not, stands above it as `# @schema {…}`: JSON, merged into the key's
-schema. `# -- …` is the description, which helm-docs reads too. Maps with keys are strict; an empty map holds strings
-unless it is annotated; null needs an annotation. `#/$defs/…` are in definitions.yaml.
+A key's type follows from its default. What does not, stands above it as `# @schema {…}`: JSON,
+merged into the key's schema. `# -- …` is the description, which helm-docs reads too. Maps with
+keys are strict; an empty map holds strings unless it is annotated; null needs an annotation.
+`#/$defs/…` are in definitions.yaml.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def _properties(node: yaml.MappingNode, lines: list[str], prefix: str) -> dict[s
     for key, value in node.value:
         where = f"{prefix}{key.value}"
         annotation, description = _comment(lines, key.start_mark.line, where)
-        default = loader.construct_object(value, deep=True)  # type: ignore[no-untyped-call]
+        default = loader.construct_object(value, deep=True)
         if not description and not isinstance(value, yaml.MappingNode):
             raise UserError(f"{where} has no description", "add a comment that begins with `# -- `")
         if isinstance(value, yaml.MappingNode) and value.value and not annotation:

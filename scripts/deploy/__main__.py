@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import click
-from rich.table import Table
+from rich.markup import escape
 
 from deploy import access
 from deploy.environments import Environment, environment
@@ -52,24 +52,28 @@ def _go(stages: list[Stage], what: Workload) -> None:
 
 
 def _closing_table(progress: Progress, what: Workload, seconds: float) -> None:
-    table = Table(show_header=False, box=None, padding=(0, 2))
+    rows: list[tuple[str, str]] = []
     if isinstance(what, Job) and (result := what.result()):
         for key in ("accuracy", "loss", "dataset"):
             if key in result:
                 value = result[key]
-                shown = f"{value:.4f}" if isinstance(value, float) else str(value)
-                table.add_row(key, f"[bold]{shown}[/]" if key == "accuracy" else shown)
+                rows.append((key, f"{value:.4f}" if isinstance(value, float) else str(value)))
         folder = what.results()
         if folder is not None:
-            table.add_row("results", f"{_relative(folder)}/")
-        table.add_row("checkpoints", what.storage())
+            rows.append(("results", f"{_relative(folder)}/"))
+        rows.append(("checkpoints", what.storage()))
     for outcome in progress.outcomes:
         before = " (was done)" if outcome.done_before else ""
-        table.add_row(f"stage {outcome.stage}", f"{outcome.seconds:.1f} s{before}")
-    table.add_row("all stages", f"{seconds:.1f} s")
-    for label, text in what.connect():
-        table.add_row(label, text)
-    progress.console.print(table, soft_wrap=True)
+        rows.append((f"stage {outcome.stage}", f"{outcome.seconds:.1f} s{before}"))
+    rows.append(("all stages", f"{seconds:.1f} s"))
+    _show(progress, [*rows, *what.connect()])
+
+
+def _show(progress: Progress, rows: list[tuple[str, str]]) -> None:
+    """Print labels and texts in two columns; a text may be longer than the terminal is wide."""
+    width = max(len(label) for label, _ in rows)
+    for label, text in rows:
+        progress.console.print(f"  [bold]{label:<{width}}[/]  {escape(text)}", soft_wrap=True)
 
 
 def _relative(path: Path) -> Path:
@@ -129,21 +133,19 @@ def destroy(cloud: str) -> None:
 def status(cloud: str) -> None:
     """What is there: stages and workloads."""
     place = environment(cloud)
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for column in ("stage", "state"):
-        table.add_column(column)
+    rows: list[tuple[str, str]] = []
     stages: list[Stage] = [*place.stages(), Platform(place)]
     complete = True
     for stage in stages:
         found = stage.check() if complete else None
         complete = found is not None
-        table.add_row(stage.name, found or "not done: make deploy")
+        rows.append((f"stage {stage.name}", found or "not done: make deploy"))
     if _knows_ray(place):
         for what in running(place):
             if obj := what.object():
                 state = what.state(obj) or what.phase(obj)
-                table.add_row(f"workload {what.what.name}", f"{state} (namespace {what.namespace})")
-    Progress().console.print(table, soft_wrap=True)
+                rows.append((f"workload {what.what.name}", f"{state} (namespace {what.namespace})"))
+    _show(Progress(), rows)
     if not complete:
         raise SystemExit(1)
 

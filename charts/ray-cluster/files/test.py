@@ -2,6 +2,7 @@
 
 Environment: ADDRESS of the dashboard, RAY_AUTH_TOKEN with token authentication.
 """
+# ruff: noqa: S310 - the addresses are http by construction
 
 import json
 import os

@@ -1,9 +1,11 @@
 """Create the next RayJob of a schedule: the program of the CronJob's pod.
 
-A CronJob's own concurrency policy and history limits see this pod only, which ends at once; here they are applied to
-the RayJobs. Files: /manifest/rayjob.json. Environment: SCHEDULE (value of the label that its runs carry), POLICY
-(Forbid, Allow or Replace), HISTORY (ended runs to keep), RUN (name of this pod's Job, unique for a scheduled time).
+A CronJob's own concurrency policy and history limits see this pod only, which ends at once; here
+they are applied to the RayJobs. Files: /manifest/rayjob.json. Environment: SCHEDULE (value of the
+label that its runs carry), POLICY (Forbid, Allow or Replace), HISTORY (ended runs to keep), RUN
+(name of this pod's Job, unique for a scheduled time).
 """
+# ruff: noqa: S310 - the addresses are http by construction
 
 import json
 import os

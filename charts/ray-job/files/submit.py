@@ -1,12 +1,15 @@
 """Submit a Ray job and follow its log: the program of the submitter pod.
 
-It uses the job API directly. `ray job submit` imports all of Ray, three times over, before it sends one request:
-several seconds of CPU on a small node, at the moment when the cluster needs them.
+It uses the job API directly. `ray job submit` imports all of Ray, three times over, before it
+sends one request: several seconds of CPU on a small node, at the moment when the cluster needs
+them.
 
-Environment: RAY_DASHBOARD_ADDRESS and RAY_JOB_SUBMISSION_ID (from the operator), RAY_AUTH_TOKEN with token
-authentication, RAYWORKS_SUBMISSION: the request as JSON. Exit code 0 when the job is known to the cluster and has
-ended, however it ended: the operator reads the job's own status, and a retry of this pod would not repeat the job.
+Environment: RAY_DASHBOARD_ADDRESS and RAY_JOB_SUBMISSION_ID (from the operator), RAY_AUTH_TOKEN
+with token authentication, RAYWORKS_SUBMISSION: the request as JSON. Exit code 0 when the job is
+known to the cluster and has ended, however it ended: the operator reads the job's own status, and
+a retry of this pod would not repeat the job.
 """
+# ruff: noqa: S310 - the addresses are http by construction
 
 import asyncio
 import json
@@ -72,12 +75,14 @@ async def follow() -> None:
     import aiohttp  # after the submission, which does not wait for this import
 
     url = f"{address}/api/jobs/{job_id}/logs/tail"
-    async with aiohttp.ClientSession(headers=headers) as session:
-        async with session.ws_connect(url, heartbeat=30, max_msg_size=0) as log:
-            async for message in log:
-                if message.type == aiohttp.WSMsgType.TEXT:
-                    sys.stdout.write(message.data)
-                    sys.stdout.flush()
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.ws_connect(url, heartbeat=30, max_msg_size=0) as log,
+    ):
+        async for message in log:
+            if message.type == aiohttp.WSMsgType.TEXT:
+                sys.stdout.write(message.data)
+                sys.stdout.flush()
 
 
 submit()

@@ -1,9 +1,10 @@
 """helm test: the job is what its values promise.
 
-A job that runs must end SUCCEEDED (this waits for it), a suspended one must be Suspended, a queued one must be
-suspended or on its way, a schedule must be there. Environment: KIND and NAME of the object, EXPECT: succeeded,
-suspended, queued, waiting or scheduled.
+A job that runs must end SUCCEEDED (this waits for it), a suspended one must be Suspended, a
+queued one must be suspended or on its way, a schedule must be there. Environment: KIND and NAME
+of the object, EXPECT: succeeded, suspended, queued, waiting or scheduled.
 """
+# ruff: noqa: S310 - the addresses are http by construction
 
 import json
 import os

@@ -1,8 +1,11 @@
-"""Refuse to uninstall the operator while custom resources are left: the program of the pre-delete hook.
+"""Refuse to uninstall the operator while custom resources are left: the program of the pre-delete
+hook.
 
-RayJobs and RayServices carry finalizers that only the operator removes; without it they, and their namespace, stay
-Terminating for ever. Environment: NAMESPACES, those that the operator looks after, comma separated; empty means all.
+RayJobs and RayServices carry finalizers that only the operator removes; without it they, and
+their namespace, stay Terminating for ever. Environment: NAMESPACES, those that the operator looks
+after, comma separated; empty means all.
 """
+# ruff: noqa: S310 - the addresses are http by construction
 
 import json
 import os
@@ -33,10 +36,14 @@ for place in places:
             if error.code == 404:  # the CRD is gone, and its objects with it
                 continue
             raise
-        left += [f"{kind}/{one['metadata']['namespace']}/{one['metadata']['name']}" for one in items]
+        left += [
+            f"{kind}/{one['metadata']['namespace']}/{one['metadata']['name']}" for one in items
+        ]
 
 if left:
-    print("These need the operator to go; delete them first, or set uninstallGuard.enabled=false:")
+    print(
+        "These need the operator to go. Delete them and uninstall again, or keep it: helm rollback"
+    )
     print("\n".join(f"  {one}" for one in left))
     sys.exit(1)
 print("no Ray clusters, jobs or services are left")

@@ -2,6 +2,7 @@
 
 Environment: DEPLOYMENT, the operator's.
 """
+# ruff: noqa: S310 - the addresses are http by construction
 
 import json
 import os
