@@ -1,3 +1,1 @@
-"""What the charts are generated and checked with: CRDs, schemas, READMEs, `python -m charts
-check`.
-"""
+"""What the charts are made and checked with: CRDs, schemas, READMEs, `python -m charts check`."""

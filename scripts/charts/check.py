@@ -1,8 +1,8 @@
 """Everything about the charts that needs no cluster, in well under a minute.
 
 Generated files are as they would be generated; each chart lints; the unit tests pass; each chart
-× scenario, and each workload by environment, renders, and what is rendered satisfies the schemas
-of Kubernetes and of the CRDs.
+renders in each scenario, each workload on each environment, and what is rendered satisfies the
+schemas of Kubernetes and of the CRDs.
 """
 
 from __future__ import annotations

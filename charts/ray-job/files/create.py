@@ -80,7 +80,7 @@ manifest["metadata"]["ownerReferences"] = [
         "uid": cronjob["metadata"]["uid"],
     }
 ]
-# The Job's name ends in the scheduled minute: a second pod of the same Job finds the run made by the first.
+# The Job's name ends in the scheduled minute: a second pod of it finds the run of the first.
 name = f"{manifest['metadata']['name']}-{os.environ['RUN'].rsplit('-', 1)[-1]}"
 manifest["metadata"]["name"] = name
 try:

@@ -1,5 +1,4 @@
-"""Refuse to uninstall the operator while custom resources are left: the program of the pre-delete
-hook.
+"""The program of the pre-delete hook: refuse to uninstall while custom resources are left.
 
 RayJobs and RayServices carry finalizers that only the operator removes; without it they, and
 their namespace, stay Terminating for ever. Environment: NAMESPACES, those that the operator looks

@@ -1,0 +1,132 @@
+"""Schemas that are generated from annotated values, and the contract between the charts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from charts import check, schema
+from charts.places import APPLICATIONS, CHARTS
+from lib.errors import UserError
+from lib.paths import tool
+from lib.shell import run
+
+
+@pytest.fixture
+def chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Make a schema of some values."""
+
+    def make(values: str) -> dict[str, Any]:
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / "values.yaml").write_text(values)
+        monkeypatch.setattr(schema, "CHARTS", tmp_path)
+        made: dict[str, Any] = json.loads(schema.of_chart("x"))
+        return made
+
+    return make
+
+
+def test_type_and_description_follow_from_the_value(chart: Any) -> None:
+    made = chart('# @schema {"minimum": 1}\n# -- (int) How many\n# of them.\nnumber: 3\n')
+    assert made["properties"]["number"] == {
+        "type": "integer", "minimum": 1, "default": 3, "description": "How many of them.",
+    }  # fmt: skip
+
+
+def test_maps_with_keys_are_strict(chart: Any) -> None:
+    made = chart("outer:\n  # -- Inner.\n  inner: true\n")
+    validator = Draft202012Validator(made)
+    assert validator.is_valid({"outer": {"inner": False}})
+    assert not validator.is_valid({"outer": {"other": False}})
+    assert not validator.is_valid({"other": {}})
+    assert validator.is_valid({"global": {"anything": {"of": "others"}}})
+
+
+def test_definitions_come_with_what_they_refer_to(chart: Any) -> None:
+    made = chart('# @schema {"$ref": "#/$defs/workers"}\n# -- Groups.\nworkers: {}\n')
+    validator = Draft202012Validator(made)
+    assert validator.is_valid({"workers": {"a": None, "b": {"replicas": 0}}})
+    assert not validator.is_valid({"workers": {"b": {"replica": 0}}})
+    assert not validator.is_valid({"workers": {"B": {}}})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("key: 1\n", "key has no description"),
+        ("# -- Null.\nkey: null\n", "key is null and says no type"),
+        ("# @schema {no\n# -- Bad.\nkey: 1\n", "not JSON"),
+        ('# @schema {"$ref": "#/$defs/none"}\n# -- Bad.\nkey: {}\n', "not defined"),
+    ],
+)
+def test_says_what_is_wrong_with_an_annotation(chart: Any, values: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace("$", r"\$")):
+        chart(values)
+
+
+def test_values_that_charts_share_have_one_default() -> None:
+    cluster, job = (
+        yaml.safe_load((CHARTS / name / "values.yaml").read_text())
+        for name in ("ray-cluster", "ray-job")
+    )
+    cluster["autoscaling"].pop("keepReplicas")
+    cluster.pop("upgradeStrategy")
+    job.pop("job")
+    assert cluster == job
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_defaults_and_scenarios_satisfy_their_own_schema(name: str) -> None:
+    made = json.loads((CHARTS / name / "values.schema.json").read_text())
+    Draft202012Validator.check_schema(made)
+    validator = Draft202012Validator(made)
+    for path in (CHARTS / name / "values.yaml", *(CHARTS / name / "ci").glob("*.yaml")):
+        errors = [
+            error.message for error in validator.iter_errors(yaml.safe_load(path.read_text()))
+        ]
+        assert errors == [], path
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("global.ray.pool.x=1", "'pool' not allowed"),
+        ("global.ray.network.egress=shut", "global/ray/network/egress"),
+        ("global.other.key=1", None),
+        ("worker.x.replicas=1", "'worker' not allowed"),
+        ("workers.x.replica=1", "'replica' not allowed"),
+        ("auth.mode=none", "auth/mode"),
+    ],
+)
+def test_helm_refuses_what_the_schemas_do_not_know(setting: str, said: str | None) -> None:
+    command = [tool("helm"), "template", "demo", CHARTS / "ray-cluster", "--set", setting]
+    done = run([str(word) for word in command], check=False)
+    assert (done.returncode == 0) == (said is None), done.stderr
+    assert said is None or said in done.stderr
+
+
+def test_the_check_finds_what_the_api_server_would_refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = """
+apiVersion: ray.io/v1
+kind: RayCluster
+metadata: {name: x}
+spec: {headGroupSpec: {rayStartParams: {}, template: {spec: {containers: [{name: x, imag: y}]}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: x}
+spec: {prots: []}
+"""
+    one = check.Rendering("ray-cluster", "wrong on purpose", ())
+    monkeypatch.setattr(check, "renderings", lambda: iter([one]))
+    monkeypatch.setattr(check.Rendering, "text", lambda self: wrong)
+    said = "\n".join(check.conform())
+    assert "imag" in said
+    assert "prots" in said
