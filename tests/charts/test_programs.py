@@ -357,7 +357,12 @@ def guard(folder: Path, namespaces: str, left: str) -> tuple[int, str, Server]:
         return 200, {"items": [run("mine", "Running")] if left in path else []}
 
     with api_server(folder, api) as server:
-        done = program("ray-operator/files/guard.py", {"NAMESPACES": namespaces}, folder, server)
+        done = program(
+            "ray-operator/files/guard.py",
+            {"NAMESPACES": namespaces, "KEEP": "helm rollback op 3"},
+            folder,
+            server,
+        )
     return done.returncode, done.stdout, server
 
 
@@ -371,6 +376,7 @@ def test_the_operator_stays_for_a_job(tmp_path: Path) -> None:
     code, said, _ = guard(tmp_path, "", left="rayjobs")
     assert code == 1
     assert "rayjobs/team/mine" in said
+    assert "helm rollback op 3" in said
 
 
 def test_the_guard_asks_about_its_namespaces_only(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 RayJobs and RayServices carry finalizers that only the operator removes; without it they, and
 their namespace, stay Terminating for ever. Environment: NAMESPACES, those that the operator looks
-after, comma separated; empty means all.
+after, comma separated, empty means all; KEEP, the command that puts Helm's release in order again
+(until then it counts as being uninstalled, and cannot be upgraded).
 """
 # ruff: noqa: S310 - the addresses are http by construction
 
