@@ -314,7 +314,7 @@ def test_a_run_is_named_after_its_minute_and_owned_by_the_schedule(tmp_path: Pat
     (path, body), *others = server.of("POST")
     assert not others
     assert path == "/apis/ray.io/v1/namespaces/team/rayjobs"
-    assert body["metadata"]["name"] == "nightly-29384756"
+    assert body["metadata"]["name"] == "nightly-run-29384756"
     assert body["metadata"]["ownerReferences"][0]["uid"] == "the-uid"
 
 
@@ -347,7 +347,7 @@ def test_a_second_pod_finds_the_run_of_the_first(tmp_path: Path) -> None:
 def test_says_why_a_run_is_refused(tmp_path: Path) -> None:
     done, _ = create(tmp_path, [], "Forbid", answer=403)
     assert done.returncode == 1
-    assert "refused nightly-29384756" in done.stderr
+    assert "refused nightly-run-29384756" in done.stderr
 
 
 def guard(folder: Path, namespaces: str, left: str) -> tuple[int, str, Server]:

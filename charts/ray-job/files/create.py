@@ -80,8 +80,9 @@ manifest["metadata"]["ownerReferences"] = [
         "uid": cronjob["metadata"]["uid"],
     }
 ]
-# The Job's name ends in the scheduled minute: a second pod of it finds the run of the first.
-name = f"{manifest['metadata']['name']}-{os.environ['RUN'].rsplit('-', 1)[-1]}"
+# The Job's name ends in the scheduled minute: a second pod of it finds the run of the first. The
+# run is not called as the Job is: its submitter will be a Job too, with the run's name.
+name = f"{manifest['metadata']['name']}-run-{os.environ['RUN'].rsplit('-', 1)[-1]}"
 manifest["metadata"]["name"] = name
 try:
     call("POST", RAYJOBS, manifest)

@@ -41,9 +41,8 @@ for place in places:
         ]
 
 if left:
-    print(
-        "These need the operator to go. Delete them and uninstall again, or keep it: helm rollback"
-    )
+    print("These need the operator to go:")
     print("\n".join(f"  {one}" for one in left))
+    print(f"Delete them and uninstall again, or keep the operator: {os.environ['KEEP']}")
     sys.exit(1)
 print("no Ray clusters, jobs or services are left")
