@@ -255,7 +255,7 @@ class Workload(ABC):
         """The phase, and what the pods wait for."""
         pods = self.kube.list("pods", self.namespace)
         said = [line for obj in pods for line in explain.pod(self.kube, obj)]
-        # other reasons than full nodes, such as a volume that is just being made, pass by themselves
+        # Other reasons than full nodes, such as a volume that is being made, pass by themselves.
         waits = [line for line in said if "nodes are available" in line]
         running = sum(p.get("status", {}).get("phase") == "Running" for p in pods)
         return waits[0] if waits else f"{phase} · {running} of {len(pods)} pods running"
