@@ -13,6 +13,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit
@@ -95,7 +96,9 @@ def _text(resources: dict[str, float]) -> str:
 @contextlib.contextmanager
 def heard(emit: Emit) -> Iterator[Queue]:
     """A queue for events from the workers; each is emitted here, in the driver, as it comes."""
-    queue = Queue(actor_options={"num_cpus": 0})
+    # On the driver's own node: a worker's may go at any time, and the queue with it.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
 
     def listen() -> None:
         # The end is None. A queue that is lost takes the progress with it, not the run.
