@@ -78,15 +78,16 @@ def descriptions() -> dict[str, Description]:
     return found
 
 
-def merged(files: list[Path]) -> dict[str, Any]:
-    """Values files merged as Helm merges them: maps by key, all else replaced."""
+def merge(under: Any, over: Any) -> Any:
+    """Two levels of values, merged as Helm does: maps by key, null takes out, else replaced."""
+    if not (isinstance(under, dict) and isinstance(over, dict)):
+        return over
+    both = {**under, **{k: merge(under.get(k), v) for k, v in over.items()}}
+    return {k: v for k, v in both.items() if v is not None}
 
-    def merge(under: Any, over: Any) -> Any:
-        if not (isinstance(under, dict) and isinstance(over, dict)):
-            return over
-        both = {**under, **{k: merge(under.get(k), v) for k, v in over.items()}}
-        return {k: v for k, v in both.items() if v is not None}
 
+def merged(files: Sequence[Path]) -> dict[str, Any]:
+    """Values files, merged in their order."""
     values: dict[str, Any] = {}
     for path in files:
         values = merge(values, yaml.safe_load(path.read_text()) or {})
@@ -187,7 +188,7 @@ class Workload(ABC):
 
     def prepare(self) -> None:
         """Namespace and shared storage."""
-        storage = merged(list(self.release.values)).get("global", {}).get("ray", {}).get("storage")
+        storage = merged(self.release.values).get("global", {}).get("ray", {}).get("storage")
         objects: list[Object] = [namespace_object(self.namespace)]
         if storage and storage.get("claim"):
             objects.append(
@@ -353,7 +354,7 @@ class Job(Workload):
 
     def storage(self) -> str:
         """Where the checkpoints are, in words."""
-        values = merged(list(self.release.values)).get("global", {}).get("ray", {})
+        values = merged(self.release.values).get("global", {}).get("ray", {})
         storage = values.get("storage") or {}
         where = storage.get("uri") or f"{storage.get('mountPath')}/{self.what.name}"
         claim = f" on volume claim {storage['claim']}" if storage.get("claim") else ""

@@ -1,0 +1,168 @@
+"""`helm upgrade` of each value by server-side apply, on objects that the operator writes to as well.
+
+The operator writes to the objects that Helm applies; a chart that rendered them otherwise than the
+API server keeps them would end in a conflict at the first change of a list. No upgrade here may
+need `--force-conflicts`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Deployed
+
+from deploy.environments import environment
+from deploy.platform import namespace_object
+from deploy.workloads import merge
+from lib.paths import ROOT, tool
+
+pytestmark = pytest.mark.cluster
+
+NAMESPACE = "upgrades"
+Values = dict[str, Any]
+
+WORKERS: Values = {"workers": {"a": {"pool": "cpu", "size": "small", "replicas": 0}}}
+#: No pods but the head's: what is upgraded is the object.
+CLUSTER: Values = {**WORKERS, "storage": {"claim": "none-here", "mountPath": "/data"}}
+JOB: Values = {"job": {"entrypoint": "echo", "suspend": True, "scaling": {"numWorkers": 1}}}
+
+
+def group(**fields: Any) -> Values:
+    """A change of the worker group."""
+    return {"workers": {"a": fields}}
+
+
+CHANGES: dict[str, Values] = {
+    "nothing": {},
+    "rayVersion": {"rayVersion": "2.60.1"},
+    "head": {"head": {"podLabels": {"example.org/x": "y"}}},
+    "workers.enabled": {"workers": {"a": {"enabled": False}, "b": {"pool": "cpu"}}},
+    "workers: another group": {"workers": {"b": {"pool": "memory", "replicas": 0}}},
+    "workers.order": {"workers": {"a": {"order": 2}, "b": {"order": 1, "replicas": 0}}},
+    "workers.pool": group(pool="memory"),
+    "workers.size": group(size="large"),
+    "workers.accelerators": group(pool="gpu", accelerators=1),
+    "workers.replicas": group(replicas=1),
+    "workers.minReplicas, maxReplicas": group(minReplicas=0, maxReplicas=5),
+    "workers.numOfHosts": group(numOfHosts=2),
+    "workers.idleTimeoutSeconds": {
+        "autoscaling": {"enabled": True},
+        "workers": {"a": {"idleTimeoutSeconds": 30, "maxReplicas": 2}},
+    },
+    "workers.resources": group(resources={"requests": {"cpu": 0.1}, "limits": {"memory": "2G"}}),
+    "workers.rayResources": group(rayResources={"special": 2}),
+    "workers.rayLabels": group(rayLabels={"tier": "x"}),
+    "workers.podLabels": group(podLabels={"example.org/x": "y"}),
+    "workers.rayStartParams": group(rayStartParams={"object-manager-port": "8076"}),
+    "autoscaling": {"autoscaling": {"enabled": True, "upscalingMode": "Aggressive"}},
+    "auth.existingSecret": {"auth": {"existingSecret": "own"}},
+    "auth.mode": {"auth": {"mode": "disabled"}},
+    "storage": {"storage": {"claim": "other", "mountPath": "/other"}},
+    "serviceAccount": {"serviceAccount": {"create": True}},
+    "probes": {"probes": {"readiness": {"periodSeconds": 2}}},
+    "queue": {"queue": {"name": "team"}},
+    "networkPolicy": {"networkPolicy": {"enabled": False}},
+    "podDisruptionBudget": {"podDisruptionBudget": {"enabled": False}},
+    "monitoring": {"monitoring": {"enabled": True}},
+    "env": {"env": {"A": "1", "B": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}}},
+    "image": {"image": {"repository": "example.org/ray", "tag": "1"}},
+    "shmSize": {"shmSize": "512Mi"},
+    "objectStoreMemory": {"objectStoreMemory": "256Mi", "shmSize": "512Mi"},
+    "terminationGracePeriodSeconds": {"terminationGracePeriodSeconds": 60},
+    "upgradeStrategy": {"upgradeStrategy": "Recreate"},
+}
+
+JOB_CHANGES: dict[str, Values] = {
+    "nothing": {},
+    "entrypoint": {"job": {"entrypoint": "true"}},
+    "scaling": {"job": {"scaling": {"cpusPerWorker": 1, "useGpu": False}}},
+    "submissionMode": {"job": {"submissionMode": "HTTPMode"}},
+    "submitter": {"job": {"submitter": {"backoffLimit": 1}}},
+    "metadata": {"job": {"metadata": {"team": "x"}}},
+    "preRunningDeadlineSeconds": {"job": {"preRunningDeadlineSeconds": 600}},
+    "backoffLimit": {"job": {"backoffLimit": 1}},
+    "activeDeadlineSeconds": {"job": {"activeDeadlineSeconds": 600}},
+    "ttlSecondsAfterFinished": {"job": {"ttlSecondsAfterFinished": 5}},
+    "deletionRules": {
+        "job": {
+            "suspend": False,
+            "entrypoint": "sleep 600",
+            "shutdownAfterJobFinishes": False,
+            "ttlSecondsAfterFinished": 0,
+            "deletionRules": [{"policy": "DeleteCluster", "condition": {"jobStatus": "FAILED"}}],
+        }
+    },
+    "runtimeEnv": {"job": {"runtimeEnv": {"env_vars": {"A": "1"}}}},
+    "clusterSelector": {"job": {"suspend": False, "clusterSelector": {"ray.io/cluster": "x"}}},
+    "schedule": {"job": {"suspend": False, "schedule": {"cron": "0 0 1 1 *", "suspend": True}}},
+    "suspend": {"job": {"suspend": True}},
+    "rerunOnUpgrade": {"job": {"rerunOnUpgrade": True}},
+    "env": {"env": {"A": "1"}},
+}
+
+
+def upgrade(chart: str, values: Values, folder: Path) -> None:
+    """Upgrade (or install) the one release of a chart, by plain server-side apply."""
+    place = environment("local")
+    own = folder / f"{chart}.yaml"
+    own.write_text(json.dumps(values))
+    files = [word for path in [*place.values(), own] for word in ("--values", str(path))]
+    done = subprocess.run(
+        [
+            tool("helm"), "--kubeconfig", str(place.kubeconfig), "--namespace", NAMESPACE,
+            "upgrade", "--install", chart, str(ROOT / "charts" / chart), "--server-side=true",
+            *files,
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def namespace(deployed: Deployed) -> Iterator[Deployed]:
+    """A namespace for the releases."""
+    deployed.kube.apply(namespace_object(NAMESPACE))
+    try:
+        yield deployed
+    finally:
+        for chart in ("ray-job", "ray-cluster"):
+            command = [tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig), "uninstall"]
+            words = [chart, "--namespace", NAMESPACE, "--ignore-not-found"]
+            subprocess.run([*command, *words], check=True)
+        deployed.kube.run("delete", "namespace", NAMESPACE, timeout=180)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_cluster_takes_a_change_and_its_reverse(
+    namespace: Deployed, tmp_path: Path, name: str
+) -> None:
+    upgrade("ray-cluster", CLUSTER, tmp_path)
+    before = namespace.uid("rayclusters", NAMESPACE)
+    upgrade("ray-cluster", merge(CLUSTER, CHANGES[name]), tmp_path)
+    upgrade("ray-cluster", CLUSTER, tmp_path)
+    assert namespace.uid("rayclusters", NAMESPACE) == before
+
+
+def test_a_job_takes_each_change_and_runs_again_only_when_what_runs_has_changed(
+    namespace: Deployed, tmp_path: Path
+) -> None:
+    def jobs() -> list[str]:
+        return [str(o["metadata"]["uid"]) for o in namespace.kube.list("rayjobs", NAMESPACE)]
+
+    anew = {
+        "entrypoint", "scaling", "submissionMode", "deletionRules", "runtimeEnv",
+        "clusterSelector", "schedule", "rerunOnUpgrade", "env",
+    }  # fmt: skip
+    wrong = []
+    for name, change in JOB_CHANGES.items():
+        upgrade("ray-job", JOB, tmp_path)
+        before = jobs()
+        upgrade("ray-job", merge(JOB, change), tmp_path)
+        if (jobs() != before) != (name in anew):
+            wrong.append(name)
+    assert wrong == []
