@@ -1,4 +1,4 @@
-"""`helm upgrade` of each value by server-side apply, on objects that the operator writes to as well.
+"""Upgrade each value by Helm's server-side apply, on objects that the operator writes to as well.
 
 The operator writes to the objects that Helm applies; a chart that rendered them otherwise than the
 API server keeps them would end in a conflict at the first change of a list. No upgrade here may
