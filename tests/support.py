@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
 
 from deploy.environments import environment
 from deploy.kube import Kube
 from deploy.workloads import Job, StandingCluster, workload
 from lib.paths import ROOT
 from local import snapshot
+
+T = TypeVar("T")
 
 
 def make(
@@ -36,9 +44,9 @@ class Deployed:
     output: str
     before: snapshot.Snapshot
 
-    def fashion_mnist(self, namespace: str) -> Job:
-        """The same workload in another namespace."""
-        found = workload(environment("local"), "fashion-mnist", namespace)
+    def fashion_mnist(self, namespace: str, *values: Path) -> Job:
+        """The same workload in another namespace, with further values files."""
+        found = workload(environment("local"), "fashion-mnist", namespace, values)
         assert isinstance(found, Job)
         return found
 
@@ -61,3 +69,13 @@ def result(job: Job) -> dict[str, object]:
     assert folder is not None
     found: dict[str, object] = json.loads((folder / job.what.results[0]).read_text())
     return found
+
+
+def eventually(look: Callable[[], T | None], seconds: float, what: str) -> T:
+    """The first true answer; fails when there is none in time (a bound, not a measure)."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"not within {seconds:.0f} s: {what}")

@@ -191,5 +191,17 @@ def submit(
     sys.exit(access.submit(workload(place, name, namespace), command, folder))
 
 
+@exits_cleanly
+def start() -> None:
+    """Run the command line; click would end Ctrl-C with code 1 and a word of its own."""
+    try:
+        main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from error
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+
+
 if __name__ == "__main__":
-    exits_cleanly(main)()
+    start()

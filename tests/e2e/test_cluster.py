@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import Deployed
+from support import Deployed, eventually
 
 from lib.errors import UserError
 from local import cluster, images
@@ -15,14 +13,6 @@ from local import cluster, images
 pytestmark = pytest.mark.cluster
 
 RESTRICTED = "pod-security.kubernetes.io/enforce"
-
-
-def eventually(look: Callable[[], bool], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not look():
-        if time.monotonic() > end:
-            pytest.fail(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.2)
 
 
 def test_a_second_start_changes_nothing(deployed: Deployed) -> None:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from support import Deployed, make, result
+from support import Deployed, eventually, make, result
 
 from deploy import access
 from deploy.kube import Kube
@@ -25,17 +22,6 @@ from lib.paths import LOCAL
 from local import cluster, snapshot
 
 pytestmark = pytest.mark.cluster
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T | None], seconds: float, what: str) -> T:
-    """The first true answer; fails when there is none in time (a bound, not a measure)."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.5)
-    pytest.fail(f"not within {seconds:.0f} s: {what}")
 
 
 def test_deploy_ends_with_a_trained_model(deployed: Deployed) -> None:

@@ -1,0 +1,109 @@
+"""Faults and scenarios that take long: `make test-full`, some 15 minutes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import Deployed, eventually, make, result
+
+from deploy.helm import CHARTS
+from deploy.workloads import Job
+from lib.paths import ROOT, tool
+
+pytestmark = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    ("release", "namespace"),
+    [
+        ("ray-crds", "ray-system"),
+        ("ray-operator", "ray-system"),
+        ("fashion-mnist", "fashion-mnist"),
+    ],
+)
+def test_helm_test_passes(deployed: Deployed, release: str) -> None:
+    assert make("run", "WORKLOAD=fashion-mnist").returncode == 0
+    command = [tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig)]
+    done = subprocess.run(
+        [*command, "test", release, "--namespace", RELEASES[release], "--timeout", "180s"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("scenario", sorted((CHARTS / "ray-cluster" / "ci").glob("*.yaml")))
+def test_the_api_server_takes_each_scenario(deployed: Deployed, scenario: Path) -> None:
+    files = [ROOT / "environments" / "local" / "values.yaml", ROOT / ".local" / "values.yaml"]
+    words = [word for path in [*files, scenario] for word in ("--values", str(path))]
+    done = subprocess.run(
+        [
+            tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig), "install", "scenario",
+            str(CHARTS / "ray-cluster"), "--dry-run=server", *words,
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def reached(job: Job, epoch: int) -> bool:
+    """Whether the job has told the end of an epoch."""
+    return any(f'"epoch": {epoch},' in line for line in job.driver_log())
+
+
+def test_two_lost_workers_and_then_a_lost_head(deployed: Deployed, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("env: {EPOCHS: '150'}\n")
+    words = ("run", "WORKLOAD=fashion-mnist", "NAMESPACE=lossy", f"VALUES={values}")
+    job = deployed.fashion_mnist("lossy", values)
+    running = subprocess.Popen(["make", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        for epoch in (20, 40):
+            eventually(lambda: reached(job, epoch), 300, f"{epoch} epochs")  # noqa: B023
+            worker = deployed.kube.list("pods", "lossy", "ray.io/node-type=worker")[-1]
+            name = worker["metadata"]["name"]
+            force = ("--grace-period=0", "--force")
+            deployed.kube.run("delete", "pod", name, *force, namespace="lossy")
+        eventually(lambda: reached(job, 60), 300, "60 epochs")
+        deployed.kube.run("delete", "pod", job.head(), namespace="lossy", timeout=120)
+        said, _ = running.communicate(timeout=600)
+        assert running.returncode != 0
+        assert "make logs" in said
+        # the same command goes on from the last checkpoint, on a new cluster
+        again = make(*words)
+        assert again.returncode == 0
+        resumed = [line for line in job.driver_log() if '"event": "resumed"' in line]
+        assert len(resumed) == 1
+        history = result(job)["history"]
+        assert isinstance(history, list)
+        assert len(history) == 150
+    finally:
+        running.kill()
+        make("remove", "WORKLOAD=fashion-mnist", "NAMESPACE=lossy")
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(deployed: Deployed) -> None:
+    make("remove", "WORKLOAD=fashion-mnist")
+    command = [sys.executable, "-m", "deploy", "run", "--workload", "fashion-mnist"]
+    env = {**os.environ, "PYTHONPATH": "scripts"}
+    for wanted in ("installing chart", "RUNNING"):
+        running = subprocess.Popen(
+            command, cwd=ROOT, env=env, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert running.stdout is not None
+        for line in running.stdout:
+            if wanted in line:
+                break
+        os.killpg(running.pid, signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert "the same command goes on from here" in said
+        assert "Traceback" not in said
+    done = make("run", "WORKLOAD=fashion-mnist")
+    assert done.returncode == 0
+    assert "SUCCEEDED" in done.stdout
