@@ -18,14 +18,14 @@ from lib.paths import ROOT, tool
 pytestmark = pytest.mark.full
 
 
-@pytest.mark.parametrize(
-    ("release", "namespace"),
-    [
-        ("ray-crds", "ray-system"),
-        ("ray-operator", "ray-system"),
-        ("fashion-mnist", "fashion-mnist"),
-    ],
-)
+RELEASES = {
+    "ray-crds": "ray-system",
+    "ray-operator": "ray-system",
+    "fashion-mnist": "fashion-mnist",
+}
+
+
+@pytest.mark.parametrize("release", RELEASES)
 def test_helm_test_passes(deployed: Deployed, release: str) -> None:
     assert make("run", "WORKLOAD=fashion-mnist").returncode == 0
     command = [tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig)]
