@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from deploy.kube import Kube, Object
 
@@ -64,10 +64,10 @@ def pod(kube: Kube, obj: Object) -> list[str]:
     return lines
 
 
-def pods_in_trouble(kube: Kube, namespace_name: str, selector: str | None = None) -> str:
-    """What will not mend itself in the pods of a namespace; empty when all may still start."""
+def trouble(kube: Kube, pods: Iterable[Object]) -> str:
+    """What will not mend itself in these pods; empty when all may still start."""
     lines: list[str] = []
-    for obj in kube.list("pods", namespace_name, selector):
+    for obj in pods:
         reasons = {s.get("state", {}).get("waiting", {}).get("reason") for s in _containers(obj)}
         if reasons & HOPELESS:
             lines += pod(kube, obj)

@@ -69,9 +69,9 @@ class Platform:
         for _ in explain.patience(seconds=180):
             if self._ready():
                 return self._summary()
-            own = "app.kubernetes.io/component=operator"
-            if trouble := explain.pods_in_trouble(self.kube, NAMESPACE, own):
-                raise UserError(f"the operator does not start:\n{trouble}", "make status")
+            pods = self.kube.list("pods", NAMESPACE, "app.kubernetes.io/component=operator")
+            if why := explain.trouble(self.kube, pods):
+                raise UserError(f"the operator does not start:\n{why}", "make status")
         reason = explain.namespace(self.kube, NAMESPACE)
         raise UserError(f"the operator was not available within 180 s:\n{reason}", "make deploy")
 

@@ -243,18 +243,19 @@ class Workload(ABC):
     def _watch_pods(
         self, report: Report, phase: list[str], trouble: list[str], stop: threading.Event
     ) -> None:
-        while not stop.wait(1.0):
+        # Each look is a process of kubectl; on a small machine the job itself needs the time.
+        while not stop.wait(2.0):
             try:
-                report(self.detail(phase[0]))
-                if found := explain.pods_in_trouble(self.kube, self.namespace):
+                pods = self.kube.list("pods", self.namespace)
+                report(self.detail(phase[0], pods))
+                if found := explain.trouble(self.kube, pods):
                     trouble.append(found)
                     return
             except UserError:
                 continue  # the API server may be away for a moment: the main loop decides
 
-    def detail(self, phase: str) -> str:
+    def detail(self, phase: str, pods: list[Object]) -> str:
         """The phase, and what the pods wait for."""
-        pods = self.kube.list("pods", self.namespace)
         said = [line for obj in pods for line in explain.pod(self.kube, obj)]
         # Other reasons than full nodes, such as a volume that is being made, pass by themselves.
         waits = [line for line in said if "nodes are available" in line]
@@ -333,17 +334,21 @@ class Job(Workload):
 
     def driver_log(self) -> list[str]:
         """What the job has printed, a line each."""
-        pods = self.submitters()
-        if not pods:
-            return []
-        name = pods[-1]["metadata"]["name"]
-        return self.kube.run("logs", name, namespace=self.namespace, check=False).splitlines()
+        return self._log(self.submitters())
 
-    def detail(self, phase: str) -> str:
+    def _log(self, submitters: list[Object], *options: str) -> list[str]:
+        if not submitters:
+            return []
+        words = ["logs", str(submitters[-1]["metadata"]["name"]), *options]
+        return self.kube.run(*words, namespace=self.namespace, check=False).splitlines()
+
+    def detail(self, phase: str, pods: list[Object]) -> str:
         """The last thing that the job has said, once it runs."""
-        if "RUNNING" in phase and (said := [ln for ln in self.driver_log() if ln.strip()]):
-            return f"{phase} · {brief(said[-1].strip())}"
-        return super().detail(phase)
+        if "RUNNING" in phase:
+            submitters = [p for p in pods if "job-name" in p["metadata"]["labels"]]
+            if said := [line for line in self._log(submitters, "--tail=1") if line.strip()]:
+                return f"{phase} · {brief(said[-1].strip())}"
+        return super().detail(phase, pods)
 
     def results(self) -> Path | None:
         """Folder of this checkout with the fetched results of the newest job."""
