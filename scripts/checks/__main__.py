@@ -49,8 +49,7 @@ def quick() -> list[Check]:
     return [
         Check("format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
         Check("lint", [PYTHON, "-m", "ruff", "check", "."]),
-        Check("types: scripts", [PYTHON, "-m", "mypy", "scripts"]),
-        Check("types: workloads", [PYTHON, "-m", "mypy", "workloads/src"]),
+        Check("types", [PYTHON, "-m", "mypy", "scripts", "workloads/src"]),
         Check("yaml", [PYTHON, "-m", "yamllint", "--strict", "."]),
         Check("shell", [f"{sys.prefix}/bin/shellcheck", ".ci/run", *_tracked("*.sh")]),
         Check("charts", [PYTHON, "-m", "charts", "check"]),
