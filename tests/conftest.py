@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from deploy.kube import Kube
 from deploy.workloads import Job, workload
 from lib.paths import LOCAL
 from local import snapshot
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start, also where a pipeline runs them with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
