@@ -17,7 +17,7 @@ from local import snapshot
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start, also where a pipeline runs them with SIGINT ignored."""
+    """Let Ctrl-C reach what the tests start, also where a pipeline ignores SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
