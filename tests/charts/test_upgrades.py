@@ -21,7 +21,7 @@ from deploy.platform import namespace_object
 from deploy.workloads import merge
 from lib.paths import ROOT, tool
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.full
 
 NAMESPACE = "upgrades"
 Values = dict[str, Any]
@@ -59,7 +59,10 @@ CHANGES: dict[str, Values] = {
     "workers.rayLabels": group(rayLabels={"tier": "x"}),
     "workers.podLabels": group(podLabels={"example.org/x": "y"}),
     "workers.rayStartParams": group(rayStartParams={"object-manager-port": "8076"}),
-    "autoscaling": {"autoscaling": {"enabled": True, "upscalingMode": "Aggressive"}},
+    "autoscaling": {
+        "autoscaling": {"enabled": True, "upscalingMode": "Aggressive"},
+        "workers": {"a": {"maxReplicas": 3}},
+    },
     "auth.existingSecret": {"auth": {"existingSecret": "own"}},
     "auth.mode": {"auth": {"mode": "disabled"}},
     "storage": {"storage": {"claim": "other", "mountPath": "/other"}},

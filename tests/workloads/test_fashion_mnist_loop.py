@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,14 +26,17 @@ from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.data import Images
 from rayworks.fashion_mnist.loop import Training
 
-rank, folder = int(sys.argv[1]), sys.argv[2]
+rank, folder, port = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
 images = Images(**np.load(f"{folder}/images.npz"))
 config = Config(**json.load(open(f"{folder}/config.json")))
 training = Training(config, images, rank, 2, torch.device("cpu"))
 training.run(lambda *_: None, lambda: None)
-print(json.dumps(training.metadata()["history"]))
+print(json.dumps(training.metadata()["history"]), flush=True)
+# Neither goes, nor takes the group from under the model, while the other still needs it.
+del training
+dist.barrier()
 dist.destroy_process_group()
 """
 
@@ -124,9 +128,12 @@ def test_two_ranks_train_the_numbers_of_one(config: Config, images: Images, tmp_
     fields = {name: getattr(config, name) for name in Config.__slots__}
     (tmp_path / "config.json").write_text(json.dumps(fields))
     np.savez(tmp_path / "images.npz", **{n: getattr(images, n) for n in Images.__slots__})
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     ranks = [
         subprocess.Popen(
-            [sys.executable, "-c", RANK, str(rank), str(tmp_path)],
+            [sys.executable, "-c", RANK, str(rank), str(tmp_path), str(port)],
             stdout=subprocess.PIPE,
             text=True,
         )
