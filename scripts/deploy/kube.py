@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lib.errors import UserError
 from lib.paths import tool
@@ -80,19 +80,13 @@ class Kube:
             "get", kind, name, "-o", "json", "--watch", f"--request-timeout={seconds:.0f}s",
             namespace=namespace,
         )  # fmt: skip
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-            try:
-                lines: list[str] = []
-                for line in process.stdout:
-                    lines.append(line)
-                    if line == "}\n":  # kubectl indents: only an object's end is a bare brace
-                        yield json.loads("".join(lines))
-                        lines = []
-            finally:
-                process.terminate()
+        with _printed(command, stderr=subprocess.DEVNULL) as printed:
+            lines: list[str] = []
+            for line in printed:
+                lines.append(line)
+                if line == "}\n":  # kubectl indents: only an object's end is a bare brace
+                    yield json.loads("".join(lines))
+                    lines = []
 
     @contextmanager
     def forwarded(self, target: str, port: int, namespace: str, local: int) -> Iterator[str]:
@@ -101,21 +95,26 @@ class Kube:
             "port-forward", target, f"{local}:{port}", "--address", "127.0.0.1",
             namespace=namespace,
         )  # fmt: skip
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-            try:
-                first = process.stdout.readline()
-                if "Forwarding from" not in first:
-                    raise UserError(f"cannot forward to {target}: {first.strip() or 'no answer'}")
-                yield f"http://127.0.0.1:{local}"
-            finally:
-                process.terminate()
+        with _printed(command, stderr=subprocess.STDOUT) as printed:
+            first = printed.readline()
+            if "Forwarding from" not in first:
+                raise UserError(f"cannot forward to {target}: {first.strip() or 'no answer'}")
+            yield f"http://127.0.0.1:{local}"
 
     def exec(self, pod: str, command: Sequence[str], namespace: str) -> str:
         """Run a command in a pod's first container and return what it prints."""
         return self.run("exec", pod, "--", *command, namespace=namespace)
+
+
+@contextmanager
+def _printed(command: Sequence[str], *, stderr: int) -> Iterator[IO[str]]:
+    """What a command prints, while it runs; it ends with the block."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
+        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+        try:
+            yield process.stdout
+        finally:
+            process.terminate()
 
 
 def condition(obj: Object, kind: str) -> bool:

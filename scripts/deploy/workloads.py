@@ -2,7 +2,7 @@
 
 A workload is described beside its code, in workloads/src/rayworks/<name>/:
 
-workload.yaml   chart: ray-job | ray-service | ray-cluster;  title;  results: files to fetch
+workload.yaml   chart: ray-job | ray-service | ray-cluster;  results: files to fetch
 values.yaml     the chart's values, the same on every cloud
 values-<cloud>.yaml  (optional) what only one place needs, such as the data set that it can reach
 """
@@ -44,7 +44,6 @@ class Description:
     Args:
         name: as the user types it, `fashion-mnist`; also release name and default namespace.
         chart: the chart that runs it.
-        title: a line for people.
         folder: where its values lie.
         results: names of the files in the run's folder that are fetched at its end;
             the first is the JSON result.
@@ -52,7 +51,6 @@ class Description:
 
     name: str
     chart: str
-    title: str
     folder: Path
     results: tuple[str, ...] = ()
 
@@ -71,7 +69,6 @@ def descriptions() -> dict[str, Description]:
         found[name] = Description(
             name=name,
             chart=fields["chart"],
-            title=fields["title"],
             folder=path.parent,
             results=tuple(fields.get("results", ())),
         )
@@ -148,24 +145,27 @@ class Workload(ABC):
         items = self.kube.list(self.kind, self.namespace, selector)
         return max(items, key=lambda o: str(o["metadata"]["creationTimestamp"]), default=None)
 
-    def cluster(self) -> str | None:
-        """Name of the RayCluster on which this workload runs."""
-        selector = "ray.io/node-type=head"
-        pods = self.kube.list("pods", self.namespace, selector)
+    def head_pod(self) -> Object | None:
+        """The newest head pod that is not about to go."""
+        pods = self.kube.list("pods", self.namespace, "ray.io/node-type=head")
         live = [p for p in pods if not p["metadata"].get("deletionTimestamp")]
-        newest = max(live, key=lambda p: str(p["metadata"]["creationTimestamp"]), default=None)
-        return None if newest is None else str(newest["metadata"]["labels"]["ray.io/cluster"])
+        return max(live, key=lambda p: str(p["metadata"]["creationTimestamp"]), default=None)
 
     def head(self) -> str:
         """Name of the head pod."""
-        cluster = self.cluster()
-        if cluster is None:
+        pod = self.head_pod()
+        if pod is None:
             raise UserError(
                 f"{self.what.name} has no running Ray cluster in namespace {self.namespace}",
                 f"make run WORKLOAD={self.what.name}",
             )
-        selector = f"ray.io/cluster={cluster},ray.io/node-type=head"
-        return str(self.kube.list("pods", self.namespace, selector)[0]["metadata"]["name"])
+        return str(pod["metadata"]["name"])
+
+    def shared_storage(self) -> dict[str, Any]:
+        """The environment's `global.ray.storage`; empty when it has none."""
+        values = merged(self.release.values)
+        found: dict[str, Any] = values.get("global", {}).get("ray", {}).get("storage") or {}
+        return found
 
     def check(self) -> str | None:
         """The release is what the checkout says, and has reached its goal."""
@@ -188,9 +188,9 @@ class Workload(ABC):
 
     def prepare(self) -> None:
         """Namespace and shared storage."""
-        storage = merged(self.release.values).get("global", {}).get("ray", {}).get("storage")
+        storage = self.shared_storage()
         objects: list[Object] = [namespace_object(self.namespace)]
-        if storage and storage.get("claim"):
+        if storage.get("claim"):
             objects.append(
                 {
                     "apiVersion": "v1",
@@ -359,8 +359,7 @@ class Job(Workload):
 
     def storage(self) -> str:
         """Where the checkpoints are, in words."""
-        values = merged(self.release.values).get("global", {}).get("ray", {})
-        storage = values.get("storage") or {}
+        storage = self.shared_storage()
         where = storage.get("uri") or f"{storage.get('mountPath')}/{self.what.name}"
         claim = f" on volume claim {storage['claim']}" if storage.get("claim") else ""
         return f"{where}{claim} (namespace {self.namespace})"
@@ -368,12 +367,13 @@ class Job(Workload):
     def fetch(self) -> None:
         """Copy the result files out of the shared storage, while the cluster is still there."""
         folder = self.results()
-        if folder is None or not self.what.results or self.cluster() is None:
+        head = self.head_pod()
+        if folder is None or not self.what.results or head is None:
             return
         files = " ".join(self.what.results)
         pack = f'cd "$STORAGE_PATH/$RUN_NAME" && tar -cf - {files}'
         command = self.kube.command(
-            "exec", self.head(), "--", "sh", "-c", pack, namespace=self.namespace
+            "exec", head["metadata"]["name"], "--", "sh", "-c", pack, namespace=self.namespace
         )
         done = subprocess.run(command, capture_output=True, check=False, timeout=60)
         if done.returncode != 0:

@@ -153,7 +153,7 @@ def test_every_description_names_a_chart_that_exists_and_has_values() -> None:
 
 
 def job(tmp_path: Path) -> Job:
-    what = Description("j", "ray-job", "", tmp_path)
+    what = Description("j", "ray-job", tmp_path)
     return Job(environment("local"), what)
 
 
@@ -193,7 +193,7 @@ def test_a_failed_job_says_why(
 
 
 def test_a_cluster_is_ready_only_for_the_generation_that_was_asked_for(tmp_path: Path) -> None:
-    stage = StandingCluster(environment("local"), Description("c", "ray-cluster", "", tmp_path))
+    stage = StandingCluster(environment("local"), Description("c", "ray-cluster", tmp_path))
     status = {"state": "ready", "observedGeneration": 1, "readyWorkerReplicas": 2}
     assert stage.state({"metadata": {"generation": 2}, "status": status}) is None
     ready = stage.state({"metadata": {"generation": 1}, "status": status})
@@ -201,7 +201,7 @@ def test_a_cluster_is_ready_only_for_the_generation_that_was_asked_for(tmp_path:
 
 
 def test_a_service_is_ready_by_its_condition(tmp_path: Path) -> None:
-    stage = Service(environment("local"), Description("s", "ray-service", "", tmp_path))
+    stage = Service(environment("local"), Description("s", "ray-service", tmp_path))
     meta = {"metadata": {"generation": 1}}
     waiting = {"type": "Ready", "status": "False", "reason": "Initializing"}
     status = {"observedGeneration": 1, "numServeEndpoints": 2, "conditions": [waiting]}
