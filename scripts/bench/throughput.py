@@ -21,12 +21,12 @@ from rich.table import Table
 
 from lib.paths import ROOT
 
-ROUNDS = 3
+ROUNDS = 5
 STEPS_OF_SOURCE0 = 150
 
 
 def measure() -> dict[str, float]:
-    """Print the table; medians over the rounds, and their ratios."""
+    """Print the table; medians over the rounds, of speeds and of their ratios in a round."""
     # What Ray's workers and torchrun import.
     paths = [str(ROOT / "scripts"), str(ROOT / "workloads" / "src")]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
@@ -46,7 +46,8 @@ def measure() -> dict[str, float]:
                 lambda: source0.speed(root, storage, STEPS_OF_SOURCE0, 1)
             ),
             "rayworks on Ray Train": _with_ray(lambda: ours.ray_speed(root, storage)),
-            "rayworks' loop under torchrun": lambda: ours.torchrun_speed(root),
+            "the same under torchrun": lambda: ours.torchrun_speed(root),
+            "the same with DistributedDataParallel": lambda: ours.torchrun_speed(root, ddp=True),
         }
         speeds: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(ROUNDS):
@@ -55,23 +56,28 @@ def measure() -> dict[str, float]:
                 said = f"round {number + 1} of {ROUNDS}: {name}: {speeds[name][-1]:.1f} steps/s"
                 print(said, file=sys.stderr, flush=True)
 
-    medians = [statistics.median(rounds) for rounds in speeds.values()]
+    stands, one_thread, on_ray, torchrun, ddp = speeds.values()
     table = Table(title="training throughput, 2 workers, global batch 32")
     for heading in ("", "steps/s (median)", "least", "most", "of source 0"):
         table.add_column(heading, justify="right" if heading else "left")
-    for (name, rounds), median in zip(speeds.items(), medians, strict=True):
-        cells = [f"{value:.1f}" for value in (median, min(rounds), max(rounds))]
-        table.add_row(name, *cells, f"{median / medians[0]:.2f}")
+    for name, rounds in speeds.items():
+        figures = statistics.median(rounds), min(rounds), max(rounds)
+        table.add_row(name, *(f"{value:.1f}" for value in figures), f"{_ratio(rounds, stands):.2f}")
     Console().print(table)
-    stands, one_thread, on_ray, torchrun = medians
     return {
-        "source0_steps_per_second": round(stands, 2),
-        "rayworks_steps_per_second": round(on_ray, 2),
-        "torchrun_steps_per_second": round(torchrun, 2),
-        "speedup_vs_source0": round(on_ray / stands, 3),
-        "speedup_vs_source0_one_thread": round(on_ray / one_thread, 3),
-        "vs_torchrun": round(on_ray / torchrun, 3),
+        "source0_steps_per_second": round(statistics.median(stands), 2),
+        "rayworks_steps_per_second": round(statistics.median(on_ray), 2),
+        "torchrun_steps_per_second": round(statistics.median(torchrun), 2),
+        "speedup_vs_source0": round(_ratio(on_ray, stands), 3),
+        "speedup_vs_source0_one_thread": round(_ratio(on_ray, one_thread), 3),
+        "vs_torchrun": round(_ratio(on_ray, torchrun), 3),
+        "torchrun_vs_ddp": round(_ratio(torchrun, ddp), 3),
     }
+
+
+def _ratio(ones: list[float], others: list[float]) -> float:
+    """Median over the rounds: the machine's pace changes more between rounds than within one."""
+    return statistics.median(one / other for one, other in zip(ones, others, strict=True))
 
 
 def _with_ray(contender: Callable[[], float]) -> Callable[[], float]:

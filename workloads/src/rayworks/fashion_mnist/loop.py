@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from rayworks.common.factored import FactoredDataParallel
 from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.data import Images
 from rayworks.fashion_mnist.model import Classifier
@@ -70,10 +71,10 @@ class Training:
         self.model = Classifier(config.dropout).to(device)
         self._parallel: nn.Module = self.model
         if world_size > 1:
-            # One bucket: the gradients are 2.7 MB, and each all-reduce costs its latency.
-            self._parallel = DistributedDataParallel(
-                self.model, gradient_as_bucket_view=True, bucket_cap_mb=64
-            )
+            if FactoredDataParallel.pays(self.model, config.batch_size):
+                self._parallel = FactoredDataParallel(self.model, world_size)
+            else:
+                self._parallel = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=config.lr, momentum=config.momentum, fused=True
         )
@@ -123,6 +124,8 @@ class Training:
             on_epoch()
 
     def _train_epoch(self, number: int, on_step: Callable[[int, int, int], None]) -> float:
+        if isinstance(self._parallel, FactoredDataParallel):
+            self._parallel.align()
         torch.manual_seed(_seed(self.config.seed, number, self.rank))
         order = shard(len(self._train[1]), self.config.seed, number, self.rank, self.world_size)
         images, labels = self._train

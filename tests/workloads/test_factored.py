@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from rayworks.common.factored import FactoredDataParallel
+from rayworks.fashion_mnist.model import Classifier
+
+#: One of two ranks: the same two steps with both ways to exchange gradients.
+RANK = """
+import copy, sys
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from rayworks.common.factored import FactoredDataParallel
+
+rank, port = int(sys.argv[1]), sys.argv[2]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+torch.manual_seed(rank)  # the ranks begin with different weights: those of rank 0 must win
+layers = [nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)]
+models = {FactoredDataParallel: nn.Sequential(*layers)}
+models[DistributedDataParallel] = copy.deepcopy(models[FactoredDataParallel])
+after = {}
+for parallel, model in models.items():
+    arguments = (2,) if parallel is FactoredDataParallel else ()
+    wrapped = parallel(model, *arguments)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    batches = torch.Generator().manual_seed(10 + rank)
+    for size in (7, 3):
+        with torch.no_grad():
+            wrapped(torch.ones(2, 6))  # an evaluation between two steps must not count
+        inputs = torch.randn(size, 6, generator=batches)
+        loss = nn.functional.cross_entropy(wrapped(inputs), torch.arange(size) % 3)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    after[parallel] = [parameter.detach().clone() for parameter in model.parameters()]
+for factored, reduced in zip(*after.values(), strict=True):
+    torch.testing.assert_close(factored, reduced, rtol=1e-5, atol=1e-7)
+sums = torch.stack([parameter.sum() for parameter in after[FactoredDataParallel]])
+both = [torch.empty_like(sums) for _ in range(2)]
+dist.all_gather(both, sums)
+assert torch.equal(*both), "the ranks' weights differ"
+del wrapped
+dist.barrier()
+dist.destroy_process_group()
+print("same")
+"""
+
+
+def test_two_ranks_step_as_with_distributed_data_parallel() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(rank), str(port)], stdout=subprocess.PIPE, text=True
+        )
+        for rank in range(2)
+    ]
+    assert [rank.communicate(timeout=100)[0] for rank in ranks] == ["same\n", "same\n"]
+    assert [rank.returncode for rank in ranks] == [0, 0]
+
+
+def test_it_pays_for_few_samples_only() -> None:
+    model = Classifier(0.25)
+    assert FactoredDataParallel.pays(model, 32)
+    assert not FactoredDataParallel.pays(model, 4096)
+
+
+def test_other_parameters_are_named() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(2, 2))
+    with pytest.raises(ValueError, match=r"linear layers: 0\.weight, 0\.bias"):
+        FactoredDataParallel(model, 1)
+    with pytest.raises(ValueError, match="alone"):
+        FactoredDataParallel.pays(nn.ParameterDict({"alone": torch.ones(1)}), 1)
