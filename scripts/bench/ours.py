@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from bench.session import own_session
 from lib.errors import UserError
 from rayworks.common.factored import FactoredDataParallel
 from rayworks.fashion_mnist import data, loop, worker
@@ -43,6 +44,7 @@ def config(storage: str) -> Config:
 def on_ray(job: dict[str, Any]) -> worker.Outcome:
     """A Ray Train worker of the workload."""
     loop.Classifier = Rectified  # type: ignore[attr-defined]
+    own_session()
     return worker.on_ray(job)
 
 

@@ -22,6 +22,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms  # type: ignore[import-untyped]
 
+from bench.session import own_session
+
 #: Steps before the clock starts.
 WARM_UP = 10
 
@@ -51,6 +53,7 @@ class NeuralNetwork(nn.Module):
 
 def train_func_per_worker(config: dict[str, Any]) -> float:
     """The sample's worker; its steps per second."""
+    own_session()
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     data = datasets.FashionMNIST(config["root"], train=True, transform=transform)
     loader = DataLoader(data, batch_size=config["batch_size_per_worker"], shuffle=True)
