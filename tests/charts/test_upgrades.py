@@ -29,7 +29,10 @@ Values = dict[str, Any]
 WORKERS: Values = {"workers": {"a": {"pool": "cpu", "size": "small", "replicas": 0}}}
 #: No pods but the head's: what is upgraded is the object.
 CLUSTER: Values = {**WORKERS, "storage": {"claim": "none-here", "mountPath": "/data"}}
-JOB: Values = {"job": {"entrypoint": "echo", "suspend": True, "scaling": {"numWorkers": 1}}}
+JOB: Values = {
+    "job": {"entrypoint": "echo", "suspend": True, "scaling": {"numWorkers": 1}},
+    "workers": {"default": {"replicas": 2}},
+}
 
 
 def group(**fields: Any) -> Values:
@@ -66,6 +69,7 @@ CHANGES: dict[str, Values] = {
     "auth.existingSecret": {"auth": {"existingSecret": "own"}},
     "auth.mode": {"auth": {"mode": "disabled"}},
     "storage": {"storage": {"claim": "other", "mountPath": "/other"}},
+    # after an autoscaled head, for which the operator made an account
     "serviceAccount": {"serviceAccount": {"create": True}},
     "probes": {"probes": {"readiness": {"periodSeconds": 2}}},
     "queue": {"queue": {"name": "team"}},
@@ -83,7 +87,7 @@ CHANGES: dict[str, Values] = {
 JOB_CHANGES: dict[str, Values] = {
     "nothing": {},
     "entrypoint": {"job": {"entrypoint": "true"}},
-    "scaling": {"job": {"scaling": {"cpusPerWorker": 1, "useGpu": False}}},
+    "scaling": {"job": {"scaling": {"numWorkers": 2}}},
     "submissionMode": {"job": {"submissionMode": "HTTPMode"}},
     "submitter": {"job": {"submitter": {"backoffLimit": 1}}},
     "metadata": {"job": {"metadata": {"team": "x"}}},

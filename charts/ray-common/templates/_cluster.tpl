@@ -203,10 +203,16 @@ operator makes one. */}}
 {{- if and (index . 2) $root.Values.autoscaling.enabled -}}
 {{- $account.head -}}
 {{- else if $account.create -}}
-{{- $root.Release.Name -}}
+{{- include "ray.ownServiceAccountName" $root -}}
 {{- else -}}
 {{- $account.name | default (index . 1).identity.serviceAccount -}}
 {{- end -}}
+{{- end -}}
+
+{{/* ray.ownServiceAccountName ROOT: not the cluster's own name, which the operator gives to the account of an
+autoscaled head. */}}
+{{- define "ray.ownServiceAccountName" -}}
+{{- $.Release.Name }}-ray
 {{- end -}}
 
 {{/* ray.clusterSpec (list ROOT GLOBAL GROUPS EXTRA-ENV LIVE): RayClusterSpec. LIVE maps a group's name to what the

@@ -8,7 +8,7 @@ What goes beside the custom resource: policy, disruption budgets, account, monit
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ $root.Release.Name }}
+  name: {{ include "ray.ownServiceAccountName" $root }}
   labels:
     {{- include "ray.labels" $root | nindent 4 }}
   {{- with include "ray.overlay" (list (index . 1).identity.annotations $root.Values.serviceAccount.annotations) | fromJson }}
