@@ -366,6 +366,7 @@ def _kubelet(machine: Machine) -> Component:
 
 def _buildkitd(machine: Machine) -> Component:
     path = layout.CONFIG / "buildkitd.toml"
+    # Room for one build of the Ray image, beside the image: tools and images stay under 30 GB.
     config = f"""\
 root = "/var/lib/buildkit"
 
@@ -383,8 +384,8 @@ defaultCgroupParent = "/{layout.NAME}/buildkit"
 
 [[worker.containerd.gcpolicy]]
 all = true
-reservedSpace = "4GB"
-maxUsedSpace = "16GB"
+reservedSpace = "2GB"
+maxUsedSpace = "8GB"
 """
     return Component(
         "buildkitd",
