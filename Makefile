@@ -105,8 +105,8 @@ format: ready-dev ## Format Python files and sort imports
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-all ## test, then every scenario and fault: about 60 minutes
+test-full: ready-all ## test, then every scenario and fault: about 30 minutes, 45 with an empty cache
 	@$(DEV) -m checks full
 
-bench: ready-all ## Training throughput and start-up time, about 20 minutes; the last line is JSON
+bench: ready-all ## Training throughput and start-up time, about 16 minutes; the last line is JSON
 	@$(DEV) -m bench

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from lib.paths import ROOT
 
-ROUNDS = 5
+ROUNDS = 3
 STEPS_OF_SOURCE0 = 150
 
 

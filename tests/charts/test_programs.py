@@ -170,6 +170,8 @@ class Dashboard:
         return web.json_response({"submission_id": "id"})
 
     async def status(self, request: web.Request) -> web.Response:
+        if self.state == "unknown":
+            return web.Response(status=404, text="Job id does not exist")
         return web.json_response({"status": self.state})
 
     async def logs(self, request: web.Request) -> web.Response:
@@ -275,6 +277,16 @@ def test_a_job_that_fails_is_no_fault_of_the_submitter() -> None:
         done = submit(dashboard)
     assert done.returncode == 0
     assert done.stdout.endswith("job id: FAILED\n")
+
+
+def test_a_job_that_a_new_head_does_not_know_is_not_submitted_again() -> None:
+    dashboard = Dashboard([])
+    dashboard.state = "unknown"
+    with dashboard.running():
+        done = submit(dashboard)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("id is lost: the head that ran it is gone\n")
+    assert len(dashboard.submitted) == 1
 
 
 def test_says_why_a_job_is_refused() -> None:

@@ -7,7 +7,8 @@ them.
 Environment: RAY_DASHBOARD_ADDRESS and RAY_JOB_SUBMISSION_ID (from the operator), RAY_AUTH_TOKEN
 with token authentication, RAYWORKS_SUBMISSION: the request as JSON. Exit code 0 when the job is
 known to the cluster and has ended, however it ended: the operator reads the job's own status, and
-a retry of this pod would not repeat the job.
+a retry of this pod would not repeat the job. The same when a new head knows nothing of the job:
+whether it is to be run again is `job.backoffLimit`, and the operator's to decide.
 """
 # ruff: noqa: S310 - the addresses are http by construction
 
@@ -96,6 +97,9 @@ while True:
         followed = True
         asyncio.run(follow())
     except Exception as error:
+        if getattr(error, "code", None) == 404:
+            print(f"{job_id} is lost: the head that ran it is gone", flush=True)
+            sys.exit()
         # The head restarts or the connection broke: the log is followed from its beginning again.
         if time.monotonic() - alive_at > PATIENCE_S:
             sys.exit(f"lost the cluster: {error}")
