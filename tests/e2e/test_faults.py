@@ -1,7 +1,8 @@
-"""Faults and scenarios that take long: `make test-full`, some 15 minutes."""
+"""Faults and scenarios that take long: `make test-full`, some 8 minutes."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -44,6 +45,8 @@ def test_the_api_server_takes_each_scenario(deployed: Deployed, scenario: Path) 
         [
             tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig), "install", "scenario",
             str(CHARTS / "ray-cluster"), "--dry-run=server", *words,
+            # of the kinds that no cluster has by itself: Prometheus is not deployed here
+            "--set", "monitoring.enabled=false",
         ],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -57,30 +60,29 @@ def reached(job: Job, epoch: int) -> bool:
 
 def test_two_lost_workers_and_then_a_lost_head(deployed: Deployed, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
-    values.write_text("env: {EPOCHS: '150'}\n")
+    values.write_text("env: {EPOCHS: '250'}\n")
     words = ("run", "WORKLOAD=fashion-mnist", "NAMESPACE=lossy", f"VALUES={values}")
     job = deployed.fashion_mnist("lossy", values)
+    force = ("--grace-period=0", "--force")
     running = subprocess.Popen(["make", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         for epoch in (20, 40):
             eventually(lambda: reached(job, epoch), 300, f"{epoch} epochs")  # noqa: B023
             worker = deployed.kube.list("pods", "lossy", "ray.io/node-type=worker")[-1]
             name = worker["metadata"]["name"]
-            force = ("--grace-period=0", "--force")
             deployed.kube.run("delete", "pod", name, *force, namespace="lossy")
         eventually(lambda: reached(job, 60), 300, "60 epochs")
-        deployed.kube.run("delete", "pod", job.head(), namespace="lossy", timeout=120)
+        deployed.kube.run("delete", "pod", job.head(), *force, namespace="lossy")
         said, _ = running.communicate(timeout=600)
         assert running.returncode != 0
         assert "make logs" in said
         # the same command goes on from the last checkpoint, on a new cluster
-        again = make(*words)
-        assert again.returncode == 0
-        resumed = [line for line in job.driver_log() if '"event": "resumed"' in line]
-        assert len(resumed) == 1
+        assert make(*words).returncode == 0
+        (resumed,) = (json.loads(line) for line in job.driver_log() if '"resumed"' in line)
+        assert resumed["after_epoch"] >= 59
         history = result(job)["history"]
         assert isinstance(history, list)
-        assert len(history) == 150
+        assert [entry["epoch"] for entry in history] == list(range(1, 251))
     finally:
         running.kill()
         make("remove", "WORKLOAD=fashion-mnist", "NAMESPACE=lossy")
