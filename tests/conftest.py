@@ -13,7 +13,7 @@ from deploy.environments import environment
 from deploy.kube import Kube
 from deploy.workloads import Job, workload
 from lib.paths import LOCAL
-from local import snapshot
+from local import cluster, snapshot
 
 
 def pytest_configure() -> None:
@@ -31,6 +31,8 @@ def deployed() -> Iterator[Deployed]:
     """The main job, from nothing; whatever happens after it, everything is taken away."""
     if LOCAL.exists():
         pytest.fail("a local cluster of this checkout is there: `make destroy` first")
+    if cluster.leftovers():  # of another checkout's cluster that has died
+        make("destroy")
     before = snapshot.take()
     try:
         done = make("deploy", timeout=3600)

@@ -106,8 +106,9 @@ def remove(timeout: float = 10) -> None:
         if not left:
             return
         if time.monotonic() > deadline:
+            alive = ", ".join(map(str, sorted(processes()))) or "some that cannot be seen from here"
             raise UserError(
-                f"control group {left[0]} still holds processes: {sorted(processes())}",
+                f"control group {left[0]} still holds processes: {alive}",
                 "end them, then run the same command again",
             )
         time.sleep(0.05)

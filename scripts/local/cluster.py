@@ -100,10 +100,14 @@ def up(report: Report) -> None:
     preflight.check()
     with _locked(report):
         if other := _elsewhere():
+            there = Path(other.checkout).exists()
             raise UserError(
                 f"the local cluster of {other.checkout} runs on this machine, and there is room "
                 "for one",
-                f"make -C {other.checkout} cluster-down",
+                f"make -C {other.checkout} cluster-down"
+                if there
+                else f"that folder is gone: `kill -9 {other.pid}` ends all that runs of it, and "
+                "the same command as now removes the rest",
             )
         began = time.monotonic()
         node = box.running()
@@ -118,13 +122,12 @@ def up(report: Report) -> None:
 
 
 def _launch(report: Report) -> tuple[Box, list[Component]]:
-    """Make an empty box, after whatever an earlier one has left."""
+    """Make an empty box, after whatever an earlier one, of this or another checkout, has left."""
     dead = box.load(layout.NODE)
     ip_forward = network.IP_FORWARD.read_text().strip()
-    if dead is not None:
-        if dead.is_this_boot():
-            ip_forward = dead.ip_forward
-        _clean(None)
+    if (last := dead or box.load(layout.OWNER)) and last.is_this_boot():
+        ip_forward = last.ip_forward
+    _clean(None)
     taken = network.routes()
     link = network.choose(taken, dead.address if dead else None)
     servers = network.name_servers()
@@ -541,9 +544,13 @@ def _empty_store(node: Box) -> None:
 
 
 def _clean(ip_forward: str | None) -> None:
-    """Remove what a dead box has left on the host."""
-    network.disconnect(ip_forward)
+    """Remove what a dead box has left on the host.
+
+    Raises:
+        UserError: processes of it live on; then it keeps its network.
+    """
     cgroups.remove()
+    network.disconnect(ip_forward)
     for plugin in ("io.containerd.grpc.v1.cri", "io.containerd.runtime.v2.task"):
         # Files of its pods beside the images.
         shutil.rmtree(layout.IMAGE_STORE / plugin, ignore_errors=True)

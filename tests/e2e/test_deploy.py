@@ -1,7 +1,7 @@
 """The main job on a real cluster, in the order in which a user meets it.
 
-The tests share one cluster (fixture `deployed`) and run in the order of this file; the last
-one takes it away and looks for what is left.
+The tests share one cluster (fixture `deployed`) and run in the order of this file; the last ones
+take it away and look for what is left.
 """
 
 from __future__ import annotations
@@ -233,3 +233,27 @@ def test_destroy_leaves_nothing(deployed: Deployed) -> None:
     assert snapshot.difference(deployed.before, snapshot.take()) == []
     again = make("destroy")
     assert again.returncode == 0
+
+
+@pytest.mark.last
+def test_what_another_checkouts_dead_cluster_left_is_cleared_away(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    for folder in ("cpu/rayworks/node", "memory/rayworks/kubepods/pod1", "rayworks/node"):
+        tree = Path("/sys/fs/cgroup", folder.partition("/rayworks")[0])
+        if (tree / "cgroup.procs").exists():
+            Path("/sys/fs/cgroup", folder).mkdir(parents=True)
+    for command in (
+        f"ip link add rayworks alias {tmp_path} type dummy",
+        "ip address add 10.213.77.1/30 dev rayworks",
+        "ip link set rayworks up",
+        "nft add table ip rayworks",
+    ):
+        subprocess.run(command.split(), check=True)
+    try:
+        done = make("cluster")
+        assert done.returncode == 0
+        assert "10.213.77.2" in done.stdout
+    finally:
+        make("destroy")
+    assert snapshot.difference(deployed.before, snapshot.take()) == []

@@ -64,7 +64,9 @@ def test_two_lost_workers_and_then_a_lost_head(deployed: Deployed, tmp_path: Pat
     words = ("run", "WORKLOAD=fashion-mnist", "NAMESPACE=lossy", f"VALUES={values}")
     job = deployed.fashion_mnist("lossy", values)
     force = ("--grace-period=0", "--force")
-    running = subprocess.Popen(["make", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        ["make", *words], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     try:
         for epoch in (20, 40):
             eventually(lambda: reached(job, epoch), 300, f"{epoch} epochs")  # noqa: B023
