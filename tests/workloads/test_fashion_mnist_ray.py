@@ -54,16 +54,16 @@ def descendants(pid: int) -> Iterator[int]:
         yield from descendants(child)
 
 
-def train_workers(pid: int) -> list[int]:
-    """Ray Train's workers under a process."""
-    found = []
+def ray_processes(pid: int) -> dict[int, str]:
+    """Ray's actors under a process, by their number: what each calls itself."""
+    found = {}
     for child in descendants(pid):
         try:
-            title = Path(f"/proc/{child}/cmdline").read_bytes()
+            title = Path(f"/proc/{child}/cmdline").read_text().rstrip("\0")
         except FileNotFoundError:
             continue
-        if title.startswith(b"ray::RayTrainWorker"):
-            found.append(child)
+        if title.startswith("ray::"):
+            found[child] = title.removeprefix("ray::").partition(".")[0]
     return found
 
 
@@ -81,7 +81,10 @@ def events(process: subprocess.Popen[str], until: Callable[[dict[str, Any]], boo
 def test_a_killed_worker_costs_at_most_one_epoch(start: Start, tmp_path: Path) -> None:
     process = start("--epochs", 30)
     events(process, lambda event: event["event"] == "epoch" and event["epoch"] == 5)
-    workers = train_workers(process.pid)
+    actors = ray_processes(process.pid)
+    helpers = {"DatasetManager", "PlacementGroupCleaner", "PreemptionWatcher"}
+    assert not helpers & set(actors.values())
+    workers = [pid for pid, name in actors.items() if name == "RayTrainWorker"]
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
     rest = events(process, lambda event: event["event"] == "result")

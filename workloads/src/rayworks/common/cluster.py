@@ -31,6 +31,8 @@ def connected(*, verbose: bool) -> Iterator[None]:
     """
     # Ray Train looks after its workers this often, and takes in reports as it does.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    # An actor that only tells the loop that a node is about to go; ours saves every epoch anyway.
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     try:
         ray.init(
             log_to_driver=verbose,

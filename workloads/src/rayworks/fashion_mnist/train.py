@@ -99,9 +99,9 @@ def _on_ray(
         ScalingConfig,
         TrainingFailedError,
     )
-    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     from rayworks.common import cluster
+    from rayworks.common.trainer import Trainer
 
     with cluster.connected(verbose=config.verbose):
         moments["connected"] = time.time()
@@ -110,9 +110,7 @@ def _on_ray(
         )
         moments["placeable"] = time.time()
         with cluster.heard(emit) as queue:
-            # Not TorchTrainer: it would have the driver and the controller import torch, one
-            # after the other, before the first worker starts; only the workers need it.
-            trainer = DataParallelTrainer(
+            trainer = Trainer(
                 worker.on_ray,
                 train_loop_config={"config": config, "images": ray.put(images), "queue": queue},
                 scaling_config=ScalingConfig(
