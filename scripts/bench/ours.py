@@ -1,29 +1,29 @@
-"""The workload's loop with the sample's ReLU on the logits, on Ray Train and under torchrun.
+"""The workload with the sample's ReLU on its logits, an epoch a turn: on Ray, or under torchrun.
 
-`torchrun -m bench.ours FOLDER [ddp]` is one process of the latter.
+`python -m bench.ours ray FOLDER` is `rayworks fashion-mnist` on a Ray of its own, with the idx
+files of FOLDER; `torchrun -m bench.ours torchrun|ddp FOLDER` is one process of the same loop
+without Ray, the latter with DistributedDataParallel for the exchange of gradients.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from bench.session import own_session
-from lib.errors import UserError
+from bench.turns import TURNS, Turns, own_session
 from rayworks.common.factored import FactoredDataParallel
-from rayworks.fashion_mnist import data, loop, worker
+from rayworks.fashion_mnist import data, loop, train, worker
 from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.model import Classifier
 
-#: The last one is timed: beside the first, Ray still starts processes.
-EPOCHS = 2
+_on_ray = worker.on_ray
 
 
 class Rectified(Classifier):
@@ -34,81 +34,71 @@ class Rectified(Classifier):
         return torch.relu(super().forward(images))
 
 
-def config(storage: str) -> Config:
-    """The workload's defaults, for EPOCHS of 1,875 steps."""
+class TakingTurns(loop.Training):
+    """Training that waits for its turn before each epoch, and tells how fast it was."""
+
+    turns: Turns | None = None
+
+    def _train_epoch(self, number: int, on_step: Callable[[int, int, int], None]) -> float:
+        if self.rank == 0:
+            self.turns = self.turns or Turns()
+            self.turns.wait()
+        dist.barrier()
+        start = time.perf_counter()
+        loss = super()._train_epoch(number, on_step)
+        if self.turns is not None:
+            steps = len(self._train[1]) / self.config.batch_size
+            self.turns.done(steps / (time.perf_counter() - start))
+        return loss
+
+
+def _config(folder: str, storage: str) -> Config:
+    """The workload's defaults, with an epoch a turn."""
     return Config(
-        dataset="fashion-mnist", epochs=EPOCHS, storage_path=storage, run_name="bench", fresh=True
-    )
+        dataset="fashion-mnist", epochs=TURNS, data_dir=Path(folder), storage_path=storage,
+        run_name="bench", fresh=True,
+    )  # fmt: skip
+
+
+def _adapt() -> None:
+    """Have this process train the sample's model in turns."""
+    loop.Classifier = Rectified  # type: ignore[attr-defined]
+    loop.Training = TakingTurns  # type: ignore[misc]
 
 
 def on_ray(job: dict[str, Any]) -> worker.Outcome:
     """A Ray Train worker of the workload."""
-    loop.Classifier = Rectified  # type: ignore[attr-defined]
     own_session()
-    return worker.on_ray(job)
+    _adapt()
+    return _on_ray(job)
 
 
-def ray_speed(root: str, storage: str) -> float:
-    """Steps per second of an epoch, on Ray Train."""
-    import ray
-    from ray.train import RunConfig, ScalingConfig
-    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-
-    from rayworks.common import cluster
-
-    settings = config(storage)
-    with cluster.heard(lambda event: None) as queue:
-        trainer = DataParallelTrainer(
-            on_ray,
-            train_loop_config={
-                "config": settings,
-                "images": ray.put(data.fashion_mnist(Path(root))),
-                "queue": queue,
-            },
-            scaling_config=ScalingConfig(
-                num_workers=settings.num_workers, resources_per_worker=settings.resources
-            ),
-            run_config=RunConfig(storage_path=storage),
-        )
-        result: Any = trainer.fit()
-    return float(result.return_value.history[-1]["images_per_second"]) / settings.batch_size
+def _with_ray(folder: str) -> None:
+    worker.on_ray = on_ray
+    with tempfile.TemporaryDirectory() as storage:
+        train.run(_config(folder, storage), time.time())
 
 
-def torchrun_speed(root: str, *, ddp: bool = False) -> float:
-    """Steps per second of an epoch, under torchrun.
-
-    Args:
-        root: folder with the idx files.
-        ddp: exchange gradients by DistributedDataParallel, as the sample does.
-    """
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*launcher, "--nproc-per-node", "2", "-m", "bench.ours", root, *["ddp"] * ddp],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise UserError(f"torchrun failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1]))
-
-
-def main(root: str, exchange: str = "factored") -> None:
-    """One process under torchrun; rank 0 prints the speed."""
+def _rank(folder: str, *, exchange: str) -> None:
+    """One process under torchrun."""
     if exchange == "ddp":
         FactoredDataParallel.pays = lambda *_: False  # type: ignore[method-assign]
-    loop.Classifier = Rectified  # type: ignore[attr-defined]
-    settings = config(storage="unused")
+    _adapt()
+    settings = _config(folder, storage="unused")
     torch.set_num_threads(settings.cpus_per_worker)
     dist.init_process_group("gloo")
-    images = data.fashion_mnist(Path(root))
+    images = data.fashion_mnist(Path(folder))
     training = loop.Training(settings, images, dist.get_rank(), 2, torch.device("cpu"))
     training.run(lambda *_: None, lambda: None)
-    if dist.get_rank() == 0:
-        print(json.dumps(training.history[-1].images_per_second / settings.batch_size))
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    what, where = sys.argv[1:]
+    # By their full names: Ray's workers import this module, and must find the same classes.
+    from bench import ours
+
+    if what == "ray":
+        ours._with_ray(where)
+    else:
+        ours._rank(where, exchange=what)

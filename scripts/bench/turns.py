@@ -1,0 +1,143 @@
+"""Turns: all contenders are up, one of them trains, the others are frozen.
+
+The pace of a shared machine changes from minute to minute. Turns of a few seconds, one after the
+other, meet the same pace, and nothing of a contender runs beside another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from lib.errors import UserError
+
+#: How many turns each contender has. The first is not counted: Ray still starts processes in it.
+TURNS = 9
+
+#: Where a contender finds the socket at which it asks for its turns.
+VARIABLE = "BENCH_TURNS"
+
+#: Seconds within which a contender must have started, and have done a turn.
+PATIENCE = 300
+
+
+class Turns:
+    """A contender's side, held by its rank 0."""
+
+    def __init__(self) -> None:
+        bench = socket.socket(socket.AF_UNIX)
+        bench.connect(os.environ[VARIABLE])
+        self._lines = bench.makefile("rw")
+
+    def wait(self) -> None:
+        """Sleep until it is this contender's turn."""
+        self._lines.readline()
+
+    def done(self, steps_per_second: float) -> None:
+        """Tell how fast the turn was."""
+        print(steps_per_second, file=self._lines, flush=True)
+
+
+class Contender:
+    """The bench's side: a command that trains when told to, and is frozen otherwise.
+
+    Args:
+        command: what starts it.
+        env: its environment, beside this process's.
+
+    Raises:
+        UserError: it ended before its time; the message holds its last words.
+    """
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._log = Path(self._folder.name, "log")
+        address = str(Path(self._folder.name, "socket"))
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(address)
+        self._server.listen()
+        with self._log.open("wb") as log:
+            self._process = psutil.Popen(
+                command, env={**os.environ, **env, VARIABLE: address}, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        """Wait until it is ready, and freeze it."""
+        try:
+            self._lines = self._accept().makefile("rw")
+        except BaseException:
+            self.close()
+            raise
+        self._each(psutil.Process.suspend)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        """End it."""
+        self.close()
+
+    def turn(self) -> float:
+        """Let it train for a while; its steps per second."""
+        self._each(psutil.Process.resume)
+        print(file=self._lines, flush=True)
+        answer = self._lines.readline()
+        if not answer:
+            raise self._failure("ended")
+        self._each(psutil.Process.suspend)
+        return float(answer)
+
+    def close(self) -> None:
+        """End it at once, with all that it started."""
+        tree = self._each(psutil.Process.kill)
+        psutil.wait_procs(tree, timeout=10)
+        self._server.close()
+        self._folder.cleanup()
+
+    def _accept(self) -> socket.socket:
+        self._server.settimeout(1)
+        for _ in range(PATIENCE):
+            try:
+                connection, _ = self._server.accept()
+            except TimeoutError:
+                if self._process.poll() is not None:
+                    raise self._failure("ended") from None
+            else:
+                connection.settimeout(PATIENCE)
+                return connection
+        raise self._failure("did not start")
+
+    def _each(self, act: Callable[[psutil.Process], None]) -> list[psutil.Process]:
+        """Do something to every process of the contender that is still there."""
+        if not self._process.is_running():
+            return []
+        tree = [self._process, *self._process.children(recursive=True)]
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                act(process)
+        return tree
+
+    def _failure(self, how: str) -> UserError:
+        said = self._log.read_text(errors="replace")[-2000:]
+        return UserError(f"a contender {how} before its turn was over:\n{said}")
+
+
+def own_session() -> None:
+    """Leave the session of the Ray that started this worker.
+
+    A desktop kernel (autogroup) gives each session its share, so that workers of one session get
+    in each other's way. In pods each has a control group, and torchrun gives each a session: two
+    plain ranks reach 290 steps/s so, and 268 in one session (medians of 6 turns, 2 cores).
+    """
+    os.setpgid(0, os.getpgid(os.getppid()))  # the leader of a process group could not leave
+    os.setsid()
