@@ -298,13 +298,19 @@ class Job(Workload):
         words = [status.get("jobDeploymentStatus"), status.get("jobStatus")]
         return " / ".join(w for w in words if w) or "Created"
 
+    @staticmethod
+    def has_failed(obj: Object) -> bool:
+        """Whether it has ended for good otherwise than SUCCEEDED, retries included."""
+        status = obj.get("status", {})
+        ended = status.get("jobDeploymentStatus")
+        stopped = status.get("jobStatus") in {"FAILED", "STOPPED"}
+        return ended in {"Failed", "ValidationFailed"} or (stopped and ended == "Complete")
+
     def refuse(self, obj: Object) -> None:
         """A job that ended otherwise than SUCCEEDED."""
-        status = obj.get("status", {})
-        ended = status.get("jobDeploymentStatus") in {"Failed", "ValidationFailed"}
-        stopped = status.get("jobStatus") in {"FAILED", "STOPPED"}
-        if not (ended or (stopped and status.get("jobDeploymentStatus") == "Complete")):
+        if not self.has_failed(obj):
             return
+        status = obj.get("status", {})
         said = "\n".join(f"  | {line}" for line in self.driver_log()[-explain.LINES :])
         message = status.get("message") or status.get("reason") or self.phase(obj)
         raise UserError(
@@ -316,7 +322,7 @@ class Job(Workload):
     def action(self, report: Report) -> str:
         """As any workload; a job that failed before is run anew."""
         obj = self.object()
-        if obj is not None and obj.get("status", {}).get("jobStatus") in {"FAILED", "STOPPED"}:
+        if obj is not None and self.has_failed(obj):
             report("removing the failed job")
             name = obj["metadata"]["name"]
             self.kube.run("delete", self.kind, name, namespace=self.namespace, timeout=120)

@@ -244,7 +244,8 @@ def test_what_another_checkouts_dead_cluster_left_is_cleared_away(
         if (tree / "cgroup.procs").exists():
             Path("/sys/fs/cgroup", folder).mkdir(parents=True)
     for command in (
-        f"ip link add rayworks alias {tmp_path} type dummy",
+        "ip link add rayworks type veth peer name rayworks-peer",
+        f"ip link set rayworks alias {tmp_path}",
         "ip address add 10.213.77.1/30 dev rayworks",
         "ip link set rayworks up",
         "nft add table ip rayworks",

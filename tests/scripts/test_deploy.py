@@ -179,6 +179,7 @@ def test_a_job_is_done_when_ray_says_that_it_has_succeeded(
         {"jobStatus": "FAILED", "jobDeploymentStatus": "Failed", "message": "exit code 3"},
         {"jobDeploymentStatus": "ValidationFailed", "message": "exit code 3"},
         {"jobStatus": "STOPPED", "jobDeploymentStatus": "Complete", "message": "exit code 3"},
+        {"jobStatus": "RUNNING", "jobDeploymentStatus": "Failed", "message": "exit code 3"},
     ],
 )
 def test_a_failed_job_says_why(
@@ -190,6 +191,12 @@ def test_a_failed_job_says_why(
         job(tmp_path).refuse({"metadata": {"name": "j-1"}, "status": status})
     assert caught.value.hint is not None
     assert "make logs WORKLOAD=j" in caught.value.hint
+
+
+def test_a_job_that_is_tried_again_has_not_failed() -> None:
+    assert not Job.has_failed(
+        {"status": {"jobStatus": "FAILED", "jobDeploymentStatus": "Retrying"}}
+    )
 
 
 def test_a_cluster_is_ready_only_for_the_generation_that_was_asked_for(tmp_path: Path) -> None:
