@@ -19,7 +19,7 @@ from support import Deployed, eventually, make, result
 from deploy import access
 from deploy.kube import Kube
 from lib.paths import LOCAL
-from local import cluster, snapshot
+from local import cgroups, cluster, snapshot
 
 pytestmark = pytest.mark.cluster
 
@@ -239,19 +239,17 @@ def test_destroy_leaves_nothing(deployed: Deployed) -> None:
 def test_what_another_checkouts_dead_cluster_left_is_cleared_away(
     deployed: Deployed, tmp_path: Path
 ) -> None:
-    for folder in ("cpu/rayworks/node", "memory/rayworks/kubepods/pod1", "rayworks/node"):
-        tree = Path("/sys/fs/cgroup", folder.partition("/rayworks")[0])
-        if (tree / "cgroup.procs").exists():
-            Path("/sys/fs/cgroup", folder).mkdir(parents=True)
-    for command in (
-        "ip link add rayworks type veth peer name rayworks-peer",
-        f"ip link set rayworks alias {tmp_path}",
-        "ip address add 10.213.77.1/30 dev rayworks",
-        "ip link set rayworks up",
-        "nft add table ip rayworks",
-    ):
-        subprocess.run(command.split(), check=True)
+    make("destroy")
     try:
+        cgroups.make()
+        for command in (
+            "ip link add rayworks type veth peer name rayworks-peer",
+            f"ip link set rayworks alias {tmp_path}",
+            "ip address add 10.213.77.1/30 dev rayworks",
+            "ip link set rayworks up",
+            "nft add table ip rayworks",
+        ):
+            subprocess.run(command.split(), check=True)
         done = make("cluster")
         assert done.returncode == 0
         assert "10.213.77.2" in done.stdout
