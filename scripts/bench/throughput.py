@@ -35,7 +35,7 @@ CONTENDERS = {
 
 def measure() -> dict[str, float]:
     """Print the table; medians over the rounds, of speeds and of their ratios in a round."""
-    # What Ray's workers and torchrun import; and torchrun's processes own one thread each.
+    # What Ray's workers and torchrun's processes import.
     paths = os.pathsep.join(map(str, (ROOT / "scripts", ROOT / "workloads" / "src")))
     env = {"PYTHONPATH": paths}
     speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
@@ -46,8 +46,7 @@ def measure() -> dict[str, float]:
         for name, words in CONTENDERS.items():
             _say(f"starting {name}")
             command = [sys.executable, "-m", *(word.format(folder=folder) for word in words)]
-            threads = {"OMP_NUM_THREADS": "1"} if words[: len(TORCHRUN)] == TORCHRUN else {}
-            contenders[name] = stack.enter_context(Contender(command, env | threads))
+            contenders[name] = stack.enter_context(Contender(command, env))
         for number in range(TURNS):
             for name, contender in contenders.items():
                 speed = contender.turn()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -43,27 +45,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.communicate(timeout=60)
 
 
-def descendants(pid: int) -> Iterator[int]:
-    """Processes under a process, the nearest first."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return
-    for child in map(int, children):
-        yield child
-        yield from descendants(child)
-
-
 def ray_processes(pid: int) -> dict[int, str]:
     """Ray's actors under a process, by their number: what each calls itself."""
     found = {}
-    for child in descendants(pid):
-        try:
-            title = Path(f"/proc/{child}/cmdline").read_text().rstrip("\0")
-        except FileNotFoundError:
-            continue
-        if title.startswith("ray::"):
-            found[child] = title.removeprefix("ray::").partition(".")[0]
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            title = "".join(child.cmdline()[:1])
+            if title.startswith("ray::"):
+                found[child.pid] = title.removeprefix("ray::").partition(".")[0]
     return found
 
 
