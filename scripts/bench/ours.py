@@ -1,4 +1,4 @@
-"""The workload with the sample's ReLU on its logits, an epoch a turn: on Ray, or under torchrun.
+"""The workload with the sample's ReLU on its logits, in turns: on Ray, or under torchrun.
 
 `python -m bench.ours ray FOLDER` is `rayworks fashion-mnist` on a Ray of its own, with the idx
 files of FOLDER; `torchrun -m bench.ours torchrun|ddp FOLDER` is one process of the same loop
@@ -17,13 +17,16 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from bench.turns import TURNS, Turns, own_session
+from bench.turns import Turns
+from rayworks.common import isolated
+from rayworks.common.distributed import Place
 from rayworks.common.factored import FactoredDataParallel
 from rayworks.fashion_mnist import data, loop, train, worker
 from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.model import Classifier
 
-_on_ray = worker.on_ray
+_on_ray, _train_isolated = worker.on_ray, worker.train_isolated
+OnStep = Callable[[int, int, int], None]
 
 
 class Rectified(Classifier):
@@ -35,27 +38,26 @@ class Rectified(Classifier):
 
 
 class TakingTurns(loop.Training):
-    """Training that waits for its turn before each epoch, and tells how fast it was."""
+    """Training in turns."""
 
-    turns: Turns | None = None
+    def run(self, on_step: OnStep, on_epoch: Callable[[], None]) -> None:
+        """Train for ever; rank 0 sleeps between turns, and the others wait for it."""
+        if self.rank > 0:
+            super().run(on_step, on_epoch)
+            return
+        turns = Turns(warm=3 * loop.STEPS_BETWEEN, timed=12 * loop.STEPS_BETWEEN)
 
-    def _train_epoch(self, number: int, on_step: Callable[[int, int, int], None]) -> float:
-        if self.rank == 0:
-            self.turns = self.turns or Turns()
-            self.turns.wait()
-        dist.barrier()
-        start = time.perf_counter()
-        loss = super()._train_epoch(number, on_step)
-        if self.turns is not None:
-            steps = len(self._train[1]) / self.config.batch_size
-            self.turns.done(steps / (time.perf_counter() - start))
-        return loss
+        def on_step_in_turns(epoch: int, done: int, of: int) -> None:
+            on_step(epoch, done, of)
+            turns.step(done)
+
+        super().run(on_step_in_turns, on_epoch)
 
 
 def _config(folder: str, storage: str) -> Config:
-    """The workload's defaults, with an epoch a turn."""
+    """The workload's defaults, without an end: the bench sets one."""
     return Config(
-        dataset="fashion-mnist", epochs=TURNS, data_dir=Path(folder), storage_path=storage,
+        dataset="fashion-mnist", epochs=10_000, data_dir=Path(folder), storage_path=storage,
         run_name="bench", fresh=True,
     )  # fmt: skip
 
@@ -68,9 +70,16 @@ def _adapt() -> None:
 
 def on_ray(job: dict[str, Any]) -> worker.Outcome:
     """A Ray Train worker of the workload."""
-    own_session()
-    _adapt()
+    worker.train_isolated = train_isolated
     return _on_ray(job)
+
+
+def train_isolated(
+    ask: isolated.Ask, config: Config, images: data.Images, state: bytes | None, place: Place
+) -> worker.Outcome:
+    """A worker's training process."""
+    _adapt()
+    return _train_isolated(ask, config, images, state, place)
 
 
 def _with_ray(folder: str) -> None:

@@ -4,8 +4,8 @@
 normalises one image at a time through PIL; a DataLoader without worker processes makes the
 batches. The logits pass through a ReLU, a fault of the sample that is kept here.
 
-What differs: the data lie on disk already; it trains a number of steps a turn; and there is no tqdm
-around the loader.
+What differs: the data lie on disk already, it trains in turns and without an end, it does not test
+between epochs, and there is no tqdm around the loader.
 
 `python -m bench.source0 FOLDER CPUS` runs it, with the idx files in FOLDER/FashionMNIST/raw and the
 sample's 2, or another number of CPUs a worker.
@@ -13,9 +13,9 @@ sample's 2, or another number of CPUs a worker.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
-import time
 from typing import Any
 
 import ray
@@ -28,10 +28,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms  # type: ignore[import-untyped]
 
-from bench.turns import TURNS, Turns, own_session
-
-#: Steps in a turn.
-STEPS = 150
+from bench.turns import Turns, own_session
 
 
 class NeuralNetwork(nn.Module):
@@ -68,22 +65,19 @@ def train_func_per_worker(config: dict[str, Any]) -> None:
     loss_fn = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=config["lr"], momentum=0.9)
     sampler: Any = loader.sampler
-    sampler.set_epoch(0)
-    model.train()
-    turns = Turns() if ray.train.get_context().get_world_rank() == 0 else None
-    begun = 0.0
-    for step, (inputs, labels) in enumerate(loader):
-        if step % STEPS == 0 and turns is not None:
-            if step > 0:
-                turns.done(STEPS / (time.perf_counter() - begun))
-            turns.wait()
-            begun = time.perf_counter()
-        if step == STEPS * TURNS:
-            break
-        loss = loss_fn(model(inputs), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    turns = Turns(warm=10, timed=40) if ray.train.get_context().get_world_rank() == 0 else None
+    step = 0
+    for epoch in itertools.count():
+        sampler.set_epoch(epoch)
+        model.train()
+        for inputs, labels in loader:
+            loss = loss_fn(model(inputs), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            step += 1
+            if turns is not None:
+                turns.step(step)
 
 
 def main(folder: str, cpus_per_worker: int) -> None:

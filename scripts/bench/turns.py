@@ -1,7 +1,7 @@
 """Turns: all contenders are up, one of them trains, the others are frozen.
 
-The pace of a shared machine changes from minute to minute. Turns of a few seconds, one after the
-other, meet the same pace, and nothing of a contender runs beside another.
+The pace of a shared machine changes from second to second. Many short turns, one after the other,
+meet the same pace, and nothing of a contender runs beside another.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,7 @@ import psutil
 from lib.errors import UserError
 
 #: How many turns each contender has. The first is not counted: Ray still starts processes in it.
-TURNS = 9
+TURNS = 41
 
 #: Where a contender finds the socket at which it asks for its turns.
 VARIABLE = "BENCH_TURNS"
@@ -31,20 +32,36 @@ PATIENCE = 300
 
 
 class Turns:
-    """A contender's side, held by its rank 0."""
+    """A contender's side, held by its rank 0.
 
-    def __init__(self) -> None:
+    Args:
+        warm: steps at the beginning of a turn that are not timed: what was frozen has things to
+            make up for.
+        timed: steps that are.
+    """
+
+    def __init__(self, warm: int, timed: int) -> None:
+        self._warm, self._timed = warm, timed
+        self._begun = 0.0
         bench = socket.socket(socket.AF_UNIX)
         bench.connect(os.environ[VARIABLE])
         self._lines = bench.makefile("rw")
-
-    def wait(self) -> None:
-        """Sleep until it is this contender's turn."""
         self._lines.readline()
 
-    def done(self, steps_per_second: float) -> None:
-        """Tell how fast the turn was."""
-        print(steps_per_second, file=self._lines, flush=True)
+    def step(self, done: int) -> None:
+        """Sleep between turns.
+
+        Args:
+            done: steps up to now. A call after every step is not needed, but one after those that
+                end the parts of a turn.
+        """
+        match done % (self._warm + self._timed):
+            case self._warm:
+                self._begun = time.perf_counter()
+            case 0:
+                speed = self._timed / (time.perf_counter() - self._begun)
+                print(speed, file=self._lines, flush=True)
+                self._lines.readline()
 
 
 class Contender:
@@ -91,7 +108,10 @@ class Contender:
         """Let it train for a while; its steps per second."""
         self._each(psutil.Process.resume)
         print(file=self._lines, flush=True)
-        answer = self._lines.readline()
+        try:
+            answer = self._lines.readline()
+        except TimeoutError:
+            raise self._failure(f"was silent for {PATIENCE} s") from None
         if not answer:
             raise self._failure("ended")
         self._each(psutil.Process.suspend)

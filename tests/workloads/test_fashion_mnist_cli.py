@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
+from rayworks.common.distributed import Place
 from rayworks.common.progress import Emit
 from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.data import Images
@@ -106,23 +108,25 @@ def stop_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None
     """The next run ends without a word once its first epoch is saved."""
     from rayworks.fashion_mnist import worker
 
-    real = worker.in_process
+    real = worker.train
 
     def stopped(
         config: Config,
         images: Images,
         state: bytes | None,
+        place: Place,
         emit: Emit,
-        save: Callable[[bytes], None],
+        save: worker.Save,
+        share: Callable[[Any], Any],
     ) -> worker.Outcome:
-        def save_and_stop(state: bytes) -> None:
-            save(state)
-            monkeypatch.setattr(worker, "in_process", real)
+        def save_and_stop(numbers: dict[str, Any], state: bytes | None) -> None:
+            save(numbers, state)
+            monkeypatch.setattr(worker, "train", real)
             raise KilledError
 
-        return real(config, images, state, emit, save_and_stop)
+        return real(config, images, state, place, emit, save_and_stop, share)
 
-    return lambda: monkeypatch.setattr(worker, "in_process", stopped)
+    return lambda: monkeypatch.setattr(worker, "train", stopped)
 
 
 def history(tmp_path: Path, run: str) -> list[tuple[float, float, float]]:

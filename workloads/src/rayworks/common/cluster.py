@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import sys
 import threading
+import time
+import uuid
 from collections.abc import Iterator
 
 import ray
 from ray.exceptions import RayError
+from ray.experimental import internal_kv
 from ray.util.placement_group import placement_group, remove_placement_group
-from ray.util.queue import Queue
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayworks.common.errors import UserError
-from rayworks.common.progress import Emit
+from rayworks.common.progress import Emit, Event
 
 
 @contextlib.contextmanager
@@ -96,23 +98,40 @@ def _text(resources: dict[str, float]) -> str:
 
 
 @contextlib.contextmanager
-def heard(emit: Emit) -> Iterator[Queue]:
-    """A queue for events from the workers; each is emitted here, in the driver, as it comes."""
-    # On the driver's own node: a worker's may go at any time, and the queue with it.
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
+def heard(emit: Emit) -> Iterator[str]:
+    """Emit here, in the driver, what workers tell; yields the name under which they do.
+
+    What was told lies in the head's key-value store until then. Not in a `ray.util.Queue`, whose
+    actor takes 1.3 % of a core while nothing passes.
+    """
+    name = f"rayworks:{uuid.uuid4().hex}:"
+    over = threading.Event()
 
     def listen() -> None:
-        # The end is None. A queue that is lost takes the progress with it, not the run.
-        with contextlib.suppress(RayError):
-            while (event := queue.get()) is not None:
-                emit(event)
+        last = False
+        while not last:
+            last = over.wait(0.2)
+            # A head that does not answer takes the progress with it, not the run.
+            with contextlib.suppress(RayError):
+                for key in sorted(internal_kv._internal_kv_list(name)):
+                    emit(json.loads(internal_kv._internal_kv_get(key)))
+                    internal_kv._internal_kv_del(key)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     try:
-        yield queue
+        yield name
     finally:
-        with contextlib.suppress(RayError):
-            queue.put(None)
+        over.set()
         listener.join(timeout=5)
+
+
+def tell(name: str, event: Event) -> None:
+    """Have the driver emit an event.
+
+    Args:
+        name: what heard yields.
+        event: all JSON.
+    """
+    with contextlib.suppress(RayError):
+        internal_kv._internal_kv_put(f"{name}{time.time_ns():020}", json.dumps(event))

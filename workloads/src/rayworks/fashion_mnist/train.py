@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rayworks.common.distributed import Place
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit, reporter
 from rayworks.common.storage import Store
@@ -81,9 +82,13 @@ def _in_process(
 ) -> worker.Outcome:
     """Train in this process, without Ray."""
     state = f"{CHECKPOINTS}/{worker.STATE}"
-    return worker.in_process(
-        config, images, store.read(state), emit, lambda data: store.write(state, data)
-    )
+
+    def save(_: dict[str, Any], data: bytes | None) -> None:
+        assert data is not None  # noqa: S101 - from rank 0, which this process is
+        store.write(state, data)
+
+    place = Place()
+    return worker.train(config, images, store.read(state), place, emit, save, lambda value: value)
 
 
 def _on_ray(
@@ -109,10 +114,10 @@ def _on_ray(
             config.num_workers, config.resources, config.placement_timeout, emit
         )
         moments["placeable"] = time.time()
-        with cluster.heard(emit) as queue:
+        with cluster.heard(emit) as ear:
             trainer = Trainer(
                 worker.on_ray,
-                train_loop_config={"config": config, "images": ray.put(images), "queue": queue},
+                train_loop_config={"config": config, "images": ray.put(images), "ear": ear},
                 scaling_config=ScalingConfig(
                     num_workers=config.num_workers,
                     use_gpu=config.use_gpu,

@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rayworks.common import isolated
+from rayworks.common.distributed import Place, process_group
 from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.data import Images
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 #: The one file of a checkpoint.
 STATE = "state.pt"
+
+#: Keeps an epoch's numbers, and the state at its end (from rank 0).
+Save = Callable[[dict[str, Any], bytes | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,108 +43,119 @@ class Outcome:
     """Where it trained."""
 
 
-def in_process(
+def train(
     config: Config,
     images: Images,
     state: bytes | None,
+    place: Place,
     emit: Emit,
-    save: Callable[[bytes], None],
+    save: Save,
+    share: Callable[[Any], Any],
 ) -> Outcome:
-    """Train here, without Ray.
+    """Train in this process.
 
     Args:
         config: the run.
         images: the data set.
         state: what an earlier attempt saved last.
-        emit: hears every event.
-        save: keeps the state of each epoch.
+        place: this process among those of the run.
+        emit: hears every event, from rank 0.
+        save: called after each epoch.
+        share: brings what rank 0 gives to all; not called when there is one process.
     """
-    from torch import device
+    import torch
 
     from rayworks.fashion_mnist.loop import Training
 
-    with _threads(config.cpus_per_worker):
-        training = Training(config, images, 0, 1, device("cpu"))
+    with _threads(config.cpus_per_worker), process_group(place, share):
+        device = torch.device(place.device)
+        training = Training(config, images, place.rank, place.world_size, device)
         if state is not None:
             training.load(state)
-        return _follow(training, emit, lambda: save(training.state()))
+        return _follow(training, emit if place.rank == 0 else _silence, save)
 
 
 def on_ray(job: dict[str, Any]) -> Outcome:
-    """What every Ray Train worker runs.
+    """What every Ray Train worker runs: the training, in a process of its own.
 
     Args:
-        job: config, a reference to the images, and the queue for events.
+        job: config, a reference to the images, and the ear for events.
     """
     moments = {"workers": time.time()}
     import ray
     import ray.train
-    import torch
+    from ray.train.collective import broadcast_from_rank_zero
 
-    from rayworks.common.distributed import process_group
-    from rayworks.fashion_mnist.loop import Training
+    from rayworks.common import cluster
 
     config: Config = job["config"]
     context = ray.train.get_context()
-    rank, world_size = context.get_world_rank(), context.get_world_size()
-    device = torch.device("cuda" if config.use_gpu else "cpu")
-    emit = _sender(job["queue"]) if rank == 0 else _silence
-
-    def save() -> None:
-        if rank != 0:
-            ray.train.report({})
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, STATE).write_bytes(training.state())
-            checkpoint = ray.train.Checkpoint.from_directory(folder)
-            ray.train.report(dict(training.metadata()["history"][-1]), checkpoint)
-
-    with _threads(config.cpus_per_worker), process_group(rank, world_size, device):
-        training = Training(config, ray.get(job["images"]), rank, world_size, device)
-        if (checkpoint := ray.train.get_checkpoint()) is not None:
-            with checkpoint.as_directory() as folder:
-                training.load(Path(folder, STATE).read_bytes())
-        outcome = _follow(training, emit, save)
+    place = Place(
+        rank=context.get_world_rank(),
+        world_size=context.get_world_size(),
+        host=ray.util.get_node_ip_address(),  # type: ignore[no-untyped-call]
+        device="cuda" if config.use_gpu else "cpu",
+    )
+    state = None
+    if (checkpoint := ray.train.get_checkpoint()) is not None:
+        with checkpoint.as_directory() as folder:
+            state = Path(folder, STATE).read_bytes()
+    outcome: Outcome = isolated.run(
+        train_isolated, config, ray.get(job["images"]), state, place,
+        answers={
+            "emit": partial(cluster.tell, job["ear"]),
+            "save": _report,
+            "share": broadcast_from_rank_zero,
+        },
+    )  # fmt: skip
     outcome.moments.update(moments)
     return outcome
 
 
-def _follow(training: Training, emit: Emit, save: Callable[[], None]) -> Outcome:
-    """Train to the end; save is called after each epoch."""
+def train_isolated(
+    ask: isolated.Ask, config: Config, images: Images, state: bytes | None, place: Place
+) -> Outcome:
+    """Train where there is no Ray."""
+    emit, save, share = (partial(ask, name) for name in ("emit", "save", "share"))
+    return train(config, images, state, place, emit, save, share)
+
+
+def _report(numbers: dict[str, Any], state: bytes | None) -> None:
+    import ray.train
+
+    if state is None:
+        ray.train.report({})
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, STATE).write_bytes(state)
+        ray.train.report(numbers, ray.train.Checkpoint.from_directory(folder))
+
+
+def _follow(training: Training, emit: Emit, save: Save) -> Outcome:
+    """Train to the end."""
     moments = {"ready": time.time()}
     epochs = training.config.epochs
+    told = 0.0
     if training.history:
         emit({"event": "resumed", "after_epoch": len(training.history), "epochs": epochs})
 
     def on_step(epoch: int, done: int, of: int) -> None:
+        nonlocal told
         if "first_step" not in moments:
             moments["first_step"] = time.time()
             emit({"event": "first_step", "epoch": epoch, "world_size": training.world_size})
-        emit({"event": "step", "epoch": epoch, "epochs": epochs, "done": done, "of": of})
+        if time.monotonic() - told >= 0.5:  # as often as someone can read
+            told = time.monotonic()
+            emit({"event": "step", "epoch": epoch, "epochs": epochs, "done": done, "of": of})
 
     def on_epoch() -> None:
-        save()
         last = training.metadata()["history"][-1]
+        save(last, training.state() if training.rank == 0 else None)
         emit({"event": "epoch", "epochs": epochs, **{k: round(v, 5) for k, v in last.items()}})
 
     training.run(on_step, on_epoch)
     moments["trained"] = time.time()
     return Outcome(training.metadata()["history"], moments, str(training.device))
-
-
-def _sender(queue: Any) -> Emit:
-    """Events to the driver; a call does not wait, and steps go at most twice a second."""
-    last = 0.0
-
-    def emit(event: dict[str, Any]) -> None:
-        nonlocal last
-        if event["event"] == "step":
-            if time.monotonic() - last < 0.5:
-                return
-            last = time.monotonic()
-        queue.actor.put_nowait.remote(event)
-
-    return emit
 
 
 def _silence(event: dict[str, Any]) -> None:
