@@ -108,5 +108,5 @@ test: ready-all ## check, then the end-to-end run on a local cluster made for it
 test-full: ready-all ## test, then every scenario and fault: about 20 minutes, 35 with an empty cache
 	@$(DEV) -m checks full
 
-bench: ready-all ## Training throughput and start-up time, about 12 minutes; the last line is JSON
+bench: ready-all ## Training throughput and start-up time, about 15 minutes; the last line is JSON
 	@$(DEV) -m bench

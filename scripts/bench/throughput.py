@@ -18,18 +18,23 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.turns import TURNS, Contender
+from bench.turns import Contender
 from lib.paths import ROOT
 
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bench.ours")
 
-#: What each contender is called, and the module that starts it with its arguments.
+#: How many rounds are counted. Another goes before them, in which Ray still starts processes.
+ROUNDS = 15
+
+#: What each contender is called, its turns in a round, and the module that starts it with its
+#: arguments. Turns of a second differ by 7 % on a shared machine: those two that differ least need
+#: most of them.
 CONTENDERS = {
-    "source 0 as it stands (2 threads a worker)": ("bench.source0", "{folder}", "2"),
-    "source 0 with 1 thread a worker": ("bench.source0", "{folder}", "1"),
-    "rayworks on Ray Train": ("bench.ours", "ray", "{folder}"),
-    "the same under torchrun": (*TORCHRUN, "torchrun", "{folder}"),
-    "the same with DistributedDataParallel": (*TORCHRUN, "ddp", "{folder}"),
+    "source 0 as it stands (2 threads a worker)": (1, ("bench.source0", "{folder}", "2")),
+    "source 0 with 1 thread a worker": (1, ("bench.source0", "{folder}", "1")),
+    "rayworks on Ray Train": (8, ("bench.ours", "ray", "{folder}")),
+    "the same under torchrun": (8, (*TORCHRUN, "torchrun", "{folder}")),
+    "the same with DistributedDataParallel": (2, (*TORCHRUN, "ddp", "{folder}")),
 }
 
 
@@ -43,24 +48,25 @@ def measure() -> dict[str, float]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         _data(Path(folder))
         contenders = {}
-        for name, words in CONTENDERS.items():
+        for name, (_, words) in CONTENDERS.items():
             _say(f"starting {name}")
             command = [sys.executable, "-m", *(word.format(folder=folder) for word in words)]
             contenders[name] = stack.enter_context(Contender(command, env))
-        for number in range(TURNS):
-            for name, contender in contenders.items():
-                speed = contender.turn()
-                if number > 0:
+        for number in range(ROUNDS + 1):
+            pace = _round(contenders)
+            if number > 0:
+                for name, speed in pace.items():
                     speeds[name].append(speed)
-                _say(f"turn {number} of {TURNS - 1}: {name}: {speed:.1f} steps/s")
+            said = ", ".join(f"{speed:.0f}" for speed in pace.values())
+            _say(f"round {number} of {ROUNDS}: {said} steps/s")
 
     stands, one_thread, on_ray, torchrun, ddp = speeds.values()
     table = Table(title="training throughput, 2 workers, global batch 32")
     for heading in ("", "steps/s (median)", "least", "most", "of source 0"):
         table.add_column(heading, justify="right" if heading else "left")
-    for name, turns in speeds.items():
-        figures = statistics.median(turns), min(turns), max(turns)
-        table.add_row(name, *(f"{value:.1f}" for value in figures), f"{_ratio(turns, stands):.2f}")
+    for name, rounds in speeds.items():
+        figures = statistics.median(rounds), min(rounds), max(rounds)
+        table.add_row(name, *(f"{value:.1f}" for value in figures), f"{_ratio(rounds, stands):.2f}")
     Console().print(table)
     return {
         "source0_steps_per_second": round(statistics.median(stands), 2),
@@ -71,6 +77,16 @@ def measure() -> dict[str, float]:
         "vs_torchrun": round(_ratio(on_ray, torchrun), 3),
         "torchrun_vs_ddp": round(_ratio(torchrun, ddp), 3),
     }
+
+
+def _round(contenders: dict[str, Contender]) -> dict[str, float]:
+    """Each contender's steps per second over all of its turns, which alternate with the others'."""
+    turns: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(max(count for count, _ in CONTENDERS.values())):
+        for name, (count, _) in CONTENDERS.items():
+            if number < count:
+                turns[name].append(contenders[name].turn())
+    return {name: statistics.harmonic_mean(speeds) for name, speeds in turns.items()}
 
 
 def _say(text: str) -> None:

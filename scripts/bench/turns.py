@@ -21,9 +21,6 @@ import psutil
 
 from lib.errors import UserError
 
-#: How many turns each contender has. The first is not counted: Ray still starts processes in it.
-TURNS = 41
-
 #: Where a contender finds the socket at which it asks for its turns.
 VARIABLE = "BENCH_TURNS"
 
