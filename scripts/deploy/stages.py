@@ -106,11 +106,11 @@ class _LiveLine:
         self.detail = detail
 
     def __rich__(self) -> Table:
-        grid = Table.grid(padding=(0, 1))
+        grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=1)
         grid.add_column(width=12, no_wrap=True)
         grid.add_column(width=8, justify="right", no_wrap=True)
-        grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)  # what the others leave
         age = f"{time.monotonic() - self.begun:.1f} s"
         grid.add_row(self.spinner, self.name, age, Text(self.detail))
         return grid

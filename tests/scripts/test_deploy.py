@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,15 @@ class Recorded:
 
 def progress() -> Progress:
     return Progress(Console(file=io.StringIO(), width=200))
+
+
+def test_a_long_detail_is_cut_and_not_what_stands_before_it() -> None:
+    screen = Console(force_terminal=True, width=60, file=io.StringIO())
+    with Progress(screen).stage("workload") as report:
+        report("epoch " * 30)
+        time.sleep(0.3)  # longer than between two drawings
+    drawn = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert re.search(r"workload +\d\.\d s epoch (epoch )+e?p?o?c?h?…", drawn)
 
 
 def test_stages_run_in_order_and_only_what_is_not_done() -> None:
