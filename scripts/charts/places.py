@@ -9,7 +9,7 @@ from lib.paths import ROOT
 CHARTS = ROOT / "charts"
 
 #: Charts whose values.yaml is annotated, and that may be installed.
-APPLICATIONS = ("ray-crds", "ray-operator", "ray-cluster", "ray-job")
+APPLICATIONS = ("ray-crds", "ray-operator", "ray-cluster", "ray-job", "ray-service")
 
 ENVIRONMENTS = ROOT / "environments"
 WORKLOADS = ROOT / "workloads" / "src" / "rayworks"

@@ -3,7 +3,7 @@
 A key's type follows from its default. What does not, stands above it as `# @schema {…}`: JSON,
 merged into the key's schema. `# -- …` is the description, which helm-docs reads too. Maps with
 keys are strict; an empty map holds strings unless it is annotated; null needs an annotation.
-`#/$defs/…` are in definitions.yaml.
+`#/$defs/…` are in definitions.yaml; Serve's come from Ray.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from charts import serve
 from charts.places import APPLICATIONS, CHARTS
 from lib.errors import UserError
 
@@ -122,6 +123,8 @@ def of_chart(chart: str) -> str:
         UserError: a value has no description or no type, or an annotation is not JSON.
     """
     known = definitions()
+    if chart == "ray-service":
+        known |= serve.definitions()
     if chart == "ray-common":
         body: Schema = {
             "type": "object",

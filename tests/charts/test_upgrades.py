@@ -112,6 +112,24 @@ JOB_CHANGES: dict[str, Values] = {
     "env": {"env": {"A": "1"}},
 }
 
+#: Its changes of the cluster are applied to nothing, so that no second one starts.
+SERVICE: Values = {
+    **CLUSTER,
+    "serveConfig": {"applications": {"hello": {"import_path": "rayworks.hello_service.app:app"}}},
+    "upgradeStrategy": "None",
+}
+
+SERVICE_CHANGES: dict[str, Values] = {
+    "nothing": {},
+    "serveConfig": {"serveConfig": {"http_options": {"request_timeout_s": 5}}},
+    "excludeHead": {"excludeHead": False},
+    "clusterDeletionDelaySeconds": {"clusterDeletionDelaySeconds": 5},
+    "initializingTimeoutSeconds": {"initializingTimeoutSeconds": 3600},
+    "workers.replicas": group(replicas=1),
+    "workers: another group": {"workers": {"b": {"pool": "memory", "replicas": 0}}},
+    "env": {"env": {"A": "1"}},
+}
+
 
 def upgrade(chart: str, values: Values, folder: Path) -> None:
     """Upgrade (or install) the one release of a chart, by plain server-side apply."""
@@ -137,7 +155,7 @@ def namespace(deployed: Deployed) -> Iterator[Deployed]:
     try:
         yield deployed
     finally:
-        for chart in ("ray-job", "ray-cluster"):
+        for chart in ("ray-service", "ray-job", "ray-cluster"):
             command = [tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig), "uninstall"]
             words = [chart, "--namespace", NAMESPACE, "--ignore-not-found"]
             subprocess.run([*command, *words], check=True)
@@ -173,3 +191,14 @@ def test_a_job_takes_each_change_and_runs_again_only_when_what_runs_has_changed(
         if (jobs() != before) != (name in anew):
             wrong.append(name)
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", SERVICE_CHANGES)
+def test_a_service_takes_a_change_and_its_reverse(
+    namespace: Deployed, tmp_path: Path, name: str
+) -> None:
+    upgrade("ray-service", SERVICE, tmp_path)
+    before = namespace.uid("rayservices", NAMESPACE)
+    upgrade("ray-service", merge(SERVICE, SERVICE_CHANGES[name]), tmp_path)
+    upgrade("ray-service", SERVICE, tmp_path)
+    assert namespace.uid("rayservices", NAMESPACE) == before

@@ -52,19 +52,11 @@ canonical quantities always, no empty values.
 {{- include "ray.overlay" (list (include "ray.overlay" (list $env (index . 2)) | fromJson) ($root.Values.env | default dict)) -}}
 {{- end -}}
 
-{{/* ray.probe (list PROBE PORT): with port 0 an HTTP probe of the node's agent, which checks the raylet and, on the
-head, the GCS; else whether something listens on the port. Zero seconds are left out: so does the operator. */}}
+{{/* ray.probe (list PROBE HANDLER): HANDLER asks, as in a pod. Zero seconds are left out: so does the operator. */}}
 {{- define "ray.probe" -}}
 {{- $probe := index . 0 -}}
 failureThreshold: {{ int $probe.failureThreshold }}
-{{- if index . 1 }}
-tcpSocket:
-  port: {{ index . 1 }}
-{{- else }}
-httpGet:
-  path: /api/healthz
-  port: 52365
-{{- end }}
+{{ toYaml (index . 1) }}
 {{- if gt (int $probe.initialDelaySeconds) 0 }}
 initialDelaySeconds: {{ int $probe.initialDelaySeconds }}
 {{- end }}
@@ -83,6 +75,15 @@ timeoutSeconds: {{ int $probe.timeoutSeconds }}
 {{- $env := include "ray.env" (list $root $global (index . 3)) | fromJson -}}
 {{- if and $group.spot (not (hasKey $env "RAY_NODE_MARKET_TYPE")) }}{{ $_ := set $env "RAY_NODE_MARKET_TYPE" "spot" }}{{ end -}}
 {{- $autoscaled := and $isHead $values.autoscaling.enabled -}}
+{{- /* The node's agent checks the raylet and, on the head, the GCS. A head is ready when it can take jobs; a worker
+      when its raylet listens, which is all that tasks need, and a second or two before its agent answers; a worker of
+      a service when its Serve proxy takes requests. */}}
+{{- $alive := dict "httpGet" (dict "path" "/api/healthz" "port" 52365) -}}
+{{- $ready := $alive -}}
+{{- if not $isHead -}}
+{{- $ready = dict "tcpSocket" (dict "port" (int (get $group.rayStartParams "node-manager-port"))) -}}
+{{- if $values.serveConfig }}{{ $ready = dict "httpGet" (dict "path" "/-/healthz" "port" 8000) }}{{ end -}}
+{{- end -}}
 metadata:
   labels:
     {{- include "ray.podLabels" (list $root (ternary "head" "worker" $isHead)) | nindent 4 }}
@@ -121,7 +122,7 @@ spec:
       {{- end }}
       {{- include "ray.envList" $env | fromJson | toYaml | nindent 6 }}
       livenessProbe:
-        {{- include "ray.probe" (list $values.probes.liveness 0) | nindent 8 }}
+        {{- include "ray.probe" (list $values.probes.liveness $alive) | nindent 8 }}
       ports:
         {{- if $isHead }}
         - {name: gcs-server, containerPort: 6379, protocol: TCP}
@@ -130,10 +131,8 @@ spec:
         {{- end }}
         - {name: serve, containerPort: 8000, protocol: TCP}
         - {name: metrics, containerPort: 8080, protocol: TCP}
-      # A head is ready when it can take jobs; a worker when its raylet listens, which is all that tasks need, and a
-      # second or two before its agent answers.
       readinessProbe:
-        {{- include "ray.probe" (list $values.probes.readiness (ternary 0 (int (get $group.rayStartParams "node-manager-port")) $isHead)) | nindent 8 }}
+        {{- include "ray.probe" (list $values.probes.readiness $ready) | nindent 8 }}
       resources:
         {{- toYaml $group.resources | nindent 8 }}
       securityContext:
@@ -312,17 +311,22 @@ rayStartParams:
 {{- define "ray.crMetadata" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
+{{- $annotations := dict -}}
+{{- if $values.gcsFaultTolerance.enabled -}}
+{{- $_ := set $annotations "ray.io/gcs-ft-deletion-timeout" (toString (int $values.gcsFaultTolerance.deletionTimeoutSeconds)) -}}
+{{- end -}}
+{{- with $values.initializingTimeoutSeconds }}{{ $_ := set $annotations "ray.io/initializing-timeout" (toString (int .)) }}{{ end -}}
 labels:
   {{- include "ray.labels" $root | nindent 2 }}
-  {{- with $values.queue.name }}
+  {{- with ($values.queue | default dict).name }}
   kueue.x-k8s.io/queue-name: {{ . }}
   {{- end }}
-  {{- with $values.queue.priorityClass }}
+  {{- with ($values.queue | default dict).priorityClass }}
   kueue.x-k8s.io/priority-class: {{ . }}
   {{- end }}
-{{- if $values.gcsFaultTolerance.enabled }}
+{{- with $annotations }}
 annotations:
-  ray.io/gcs-ft-deletion-timeout: {{ int $values.gcsFaultTolerance.deletionTimeoutSeconds | quote }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 

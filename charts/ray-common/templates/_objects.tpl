@@ -83,6 +83,10 @@ spec:
               kubernetes.io/metadata.name: {{ $global.operator.namespace }}
       ports:
         - {protocol: TCP, port: 8265}
+        {{- if and $values.serveConfig (not $values.excludeHead) }}
+        # It asks the head's proxy before it sends requests there.
+        - {protocol: TCP, port: 8000}
+        {{- end }}
     {{- if $values.monitoring.enabled }}
     - from:
         - namespaceSelector:

@@ -64,7 +64,7 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if and $values.networkPolicy.enabled $values.autoscaling.enabled (eq $global.network.egress "restricted") (not $global.network.apiServer.cidrs) -}}
 {{- include "ray.fail" (list "global.ray.network.apiServer.cidrs" "is empty: with restricted egress the autoscaler could not reach the API server" "give its addresses (kubectl get endpointslices kubernetes)") -}}
 {{- end -}}
-{{- include "ray.validateQueue" (list $values $groups 0) -}}
+{{- if $values.queue }}{{ include "ray.validateQueue" (list $values $groups 0) }}{{ end -}}
 {{- end -}}
 
 {{/* ray.validateQueue (list VALUES GROUPS EXTRA): Kueue's limits; EXTRA pod sets beside head and groups. */}}

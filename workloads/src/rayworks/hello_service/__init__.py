@@ -1,0 +1,1 @@
+"""The smallest service: one to see the platform work by, and to copy."""
