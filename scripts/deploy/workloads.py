@@ -449,7 +449,8 @@ class Service(Workload):
         ready = [c for c in status.get("conditions", []) if c["type"] == "Ready"]
         if not ready or ready[0]["status"] != "True":
             return None
-        return f"ready: {status.get('numServeEndpoints', 0)} endpoints"
+        endpoints = status.get("numServeEndpoints", 0)
+        return f"ready: {endpoints} endpoint{'' if endpoints == 1 else 's'}"
 
     def phase(self, obj: Object) -> str:
         """The operator's reason why it is not ready yet."""

@@ -122,7 +122,7 @@ SERVICE: Values = {
 SERVICE_CHANGES: dict[str, Values] = {
     "nothing": {},
     "serveConfig": {"serveConfig": {"http_options": {"request_timeout_s": 5}}},
-    "excludeHead": {"excludeHead": False},
+    "excludeHead": {"excludeHead": True},
     "clusterDeletionDelaySeconds": {"clusterDeletionDelaySeconds": 5},
     "initializingTimeoutSeconds": {"initializingTimeoutSeconds": 3600},
     "workers.replicas": group(replicas=1),
