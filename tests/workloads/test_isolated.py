@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def wait(ask: isolated.Ask) -> None:
     time.sleep(1000)
 
 
+def linger(ask: isolated.Ask) -> str:
+    """Returns, and leaves a thread that goes on."""
+    threading.Thread(target=time.sleep, args=(1000,)).start()
+    return "done"
+
+
 def leave(ask: isolated.Ask, code: int) -> None:
     """Ends without a word."""
     os._exit(code)
@@ -57,6 +64,10 @@ def test_what_it_raises_is_raised_here(capfd: pytest.CaptureFixture[str]) -> Non
     assert caught.value.hint == "another one"
     assert "in fail" in caught.value.__notes__[0]
     assert capfd.readouterr().out == "a word for the log\n"
+
+
+def test_a_thread_that_goes_on_does_not_hold_it_up() -> None:
+    assert isolated.run(linger, answers={}) == "done"
 
 
 def test_an_answer_that_fails_ends_it() -> None:

@@ -83,29 +83,31 @@ def _main(connection: Connection) -> None:
     """The other side."""
     function, args = connection.recv()
     answers: SimpleQueue[Any] = SimpleQueue()
-    over = threading.Event()
 
     def listen() -> None:
-        try:
+        with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 answers.put(connection.recv())
-        except (EOFError, ConnectionError):
-            if not over.is_set():
-                os._exit(1)  # whoever asked for the result has gone
+        # The other side has the result, or is gone. Whatever else runs here, threads of libraries
+        # too, is of no more use.
+        os._exit(0)
 
     def ask(name: str, *values: object) -> Any:
         connection.send(("ask", name, values))
         return answers.get()
 
-    threading.Thread(target=listen, daemon=True).start()
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
     said: tuple[str, Any]
     try:
         said = "return", function(ask, *args)
     except Exception as error:
         error.add_note(traceback.format_exc())
         said = "raise", error
-    over.set()
+    sys.stdout.flush()
+    sys.stderr.flush()
     connection.send(said)
+    listener.join()
 
 
 if __name__ == "__main__":
