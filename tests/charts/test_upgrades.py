@@ -162,15 +162,22 @@ def namespace(deployed: Deployed) -> Iterator[Deployed]:
         deployed.kube.run("delete", "namespace", NAMESPACE, timeout=180)
 
 
+def there_and_back(
+    deployed: Deployed, folder: Path, chart: str, kind: str, values: Values, change: Values
+) -> None:
+    """Upgrade by a change, then by its reverse; the object stays the same."""
+    upgrade(chart, values, folder)
+    before = deployed.uid(kind, NAMESPACE)
+    upgrade(chart, merge(values, change), folder)
+    upgrade(chart, values, folder)
+    assert deployed.uid(kind, NAMESPACE) == before
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_cluster_takes_a_change_and_its_reverse(
     namespace: Deployed, tmp_path: Path, name: str
 ) -> None:
-    upgrade("ray-cluster", CLUSTER, tmp_path)
-    before = namespace.uid("rayclusters", NAMESPACE)
-    upgrade("ray-cluster", merge(CLUSTER, CHANGES[name]), tmp_path)
-    upgrade("ray-cluster", CLUSTER, tmp_path)
-    assert namespace.uid("rayclusters", NAMESPACE) == before
+    there_and_back(namespace, tmp_path, "ray-cluster", "rayclusters", CLUSTER, CHANGES[name])
 
 
 def test_a_job_takes_each_change_and_runs_again_only_when_what_runs_has_changed(
@@ -197,8 +204,5 @@ def test_a_job_takes_each_change_and_runs_again_only_when_what_runs_has_changed(
 def test_a_service_takes_a_change_and_its_reverse(
     namespace: Deployed, tmp_path: Path, name: str
 ) -> None:
-    upgrade("ray-service", SERVICE, tmp_path)
-    before = namespace.uid("rayservices", NAMESPACE)
-    upgrade("ray-service", merge(SERVICE, SERVICE_CHANGES[name]), tmp_path)
-    upgrade("ray-service", SERVICE, tmp_path)
-    assert namespace.uid("rayservices", NAMESPACE) == before
+    change = SERVICE_CHANGES[name]
+    there_and_back(namespace, tmp_path, "ray-service", "rayservices", SERVICE, change)

@@ -14,6 +14,7 @@ from support import Deployed, eventually, make
 
 from deploy.environments import environment
 from deploy.workloads import Service, workload
+from lib.paths import tool
 
 pytestmark = pytest.mark.full
 
@@ -118,7 +119,7 @@ def test_both_replicas_answer(served: Service) -> None:
 
 def test_helm_test_passes(served: Service) -> None:
     command = [
-        ".tools/bin/helm", "test", NAME, "--namespace", NAME,
+        tool("helm"), "test", NAME, "--namespace", NAME,
         "--kubeconfig", str(served.place.kubeconfig),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

@@ -56,6 +56,11 @@ def connected(*, verbose: bool) -> Iterator[None]:
         ray.shutdown()
 
 
+def on_a_cluster() -> bool:
+    """Whether Ray is one that outlives the run, and not our own on this machine."""
+    return "RAY_ADDRESS" in os.environ
+
+
 def check_placeable(workers: int, resources: dict[str, float], seconds: float, emit: Emit) -> None:
     """Reserve the workers' resources for a moment, to see that they can be had.
 
@@ -75,7 +80,7 @@ def check_placeable(workers: int, resources: dict[str, float], seconds: float, e
     try:
         if group.wait(2.0):
             return
-        if "RAY_ADDRESS" in os.environ:
+        if on_a_cluster():
             emit({"event": "waiting", "for": f"{workers} workers with {_text(resources)} each"})
             if group.wait(seconds):
                 return
