@@ -147,6 +147,16 @@ rendered without a value, as the operator writes it back. */}}
 {{- $repository -}}{{- if $tag }}:{{ include "ray.string" $tag }}{{ end -}}{{- if $digest }}@{{ $digest }}{{ end -}}
 {{- end -}}
 
+{{/* ray.fullname ROOT: name of the objects of a chart that may be a part of ray-platform, where several charts share a
+release: the release's, where it holds the chart's name, else both. */}}
+{{- define "ray.fullname" -}}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
+{{- if gt (len $name) 50 -}}
+{{- include "ray.fail" (list "release name" (printf "%q makes the name %q, which has %d characters; 50 leave room for what is added to it" .Release.Name $name (len $name)) "choose a shorter release name") -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
 {{/* ray.labels ROOT: labels of an object of this release. Never in a pod template: helm.sh/chart would roll the
 pods at every version of the chart. */}}
 {{- define "ray.labels" -}}
