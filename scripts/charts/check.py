@@ -20,7 +20,7 @@ from typing import Any
 import kubernetes_validate
 import yaml
 
-from charts import crds, docs, schema
+from charts import crds, docs, schema, values
 from charts.places import APPLICATIONS, CHARTS, environments, scenarios, workloads
 from lib.errors import UserError
 from lib.paths import ROOT, tool
@@ -82,6 +82,7 @@ def drift() -> list[str]:
     wrong = []
     generators: dict[str, Callable[[], dict[Path, str]]] = {
         "crds": crds.generated,
+        "values": values.generated,
         "schema": schema.generated,
         "docs": docs.generated,
     }

@@ -11,6 +11,9 @@ CHARTS = ROOT / "charts"
 #: Charts whose values.yaml is annotated, and that may be installed.
 APPLICATIONS = ("ray-crds", "ray-operator", "ray-cluster", "ray-job", "ray-service")
 
+#: Those that make a Ray cluster, and share most of their values.
+CLUSTERS = ("ray-cluster", "ray-job", "ray-service")
+
 ENVIRONMENTS = ROOT / "environments"
 WORKLOADS = ROOT / "workloads" / "src" / "rayworks"
 
