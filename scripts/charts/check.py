@@ -17,20 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import yaml
 
-from charts import crds, docs, schema, values
+from charts import crds, docs, kubernetes, schema, values
 from charts.places import APPLICATIONS, CHARTS, environments, scenarios, workloads
 from lib.errors import UserError
 from lib.paths import ROOT, tool
 from lib.shell import run
 
-#: Whose schemas the objects are checked against; the API server's minor version.
-KUBERNETES = "1.35.0"
-
 #: Kinds whose schemas are other people's, rendered by an explicit value only.
-FOREIGN_KINDS = ("PodMonitor", "ServiceMonitor")
+FOREIGN_KINDS = ("PodMonitor", "ServiceMonitor", "HTTPRoute", "Certificate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +120,7 @@ def write_crd_schemas(folder: Path) -> None:
 
 def write_api_schemas(folder: Path) -> None:
     """JSON schemas of Kubernetes' own kinds, with references that hold between files."""
-    known = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
-    for path in (known / f"v{KUBERNETES}-local-strict").glob("*.json"):
+    for path in kubernetes.folder().glob("*.json"):
         body = json.loads(path.read_text().replace('"/api/_definitions.json', '"_definitions.json'))
         body.pop("$id", None)  # its base is an address, not this folder
         (folder / path.name).write_text(json.dumps(body))

@@ -23,9 +23,16 @@ def _kind(schema: Schema) -> str:
 
 
 def _table(name: str) -> str:
-    """The fields of a definition as a table."""
+    """The fields of a definition as a table; those of every pod have a table of their own."""
+    fields = definitions()[name]["properties"]
+    if name != "podOptions":
+        fields = {
+            key: fields[key]
+            for key in fields
+            if key not in definitions()["podOptions"]["properties"]
+        }
     lines = ["| Key | Type | Default | Description |", "|---|---|---|---|"]
-    for key, field in definitions()[name]["properties"].items():
+    for key, field in fields.items():
         default = f"`{json.dumps(field['default'])}`" if "default" in field else ""
         lines.append(f"| {key} | {_kind(field)} | {default} | {field.get('description', '')} |")
     return "\n".join(lines)
@@ -36,7 +43,11 @@ def generated() -> dict[Path, str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shared = (CHARTS / SHARED).read_text()
-        tables = {"ray.groupsTable": "workerGroup", "ray.globalTable": "global"}
+        tables = {
+            "ray.groupsTable": "workerGroup",
+            "ray.podsTable": "podOptions",
+            "ray.globalTable": "global",
+        }
         for define, definition in tables.items():
             shared += f'{{{{ define "{define}" -}}}}\n{_table(definition)}\n{{{{- end }}}}\n'
         (folder / SHARED).write_text(shared)

@@ -3,7 +3,7 @@
 A key's type follows from its default. What does not, stands above it as `# @schema {…}`: JSON,
 merged into the key's schema. `# -- …` is the description, which helm-docs reads too. Maps with
 keys are strict; an empty map holds strings unless it is annotated; null needs an annotation.
-`#/$defs/…` are in definitions.yaml; Serve's come from Ray.
+`#/$defs/…` are in definitions.yaml; `kubernetes.…` come from Kubernetes, Serve's from Ray.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from charts import serve
+from charts import kubernetes, serve
 from charts.places import APPLICATIONS, CHARTS
 from lib.errors import UserError
 
@@ -31,7 +31,7 @@ _DESCRIPTION = re.compile(r"^\s*# -- (?:\(\w+\) )?(.*)$")
 def definitions() -> dict[str, Schema]:
     """Shapes that several charts use, by name."""
     loaded: dict[str, Schema] = yaml.safe_load(DEFINITIONS.read_text())
-    return loaded
+    return kubernetes.definitions() | loaded
 
 
 def _comment(lines: list[str], line: int, where: str) -> tuple[Schema, str]:

@@ -21,16 +21,25 @@ canonical quantities always, no empty values.
 {{- toJson $storage -}}
 {{- end -}}
 
-{{/* ray.redis (list VALUES GLOBAL): {address, credentialsSecret} with the scheme of TLS in the address. */}}
+{{/* ray.redis (list VALUES GLOBAL RELEASE-NAME): {address, credentialsSecret} with the scheme of TLS in the address. */}}
 {{- define "ray.redis" -}}
 {{- $own := (index . 0).gcsFaultTolerance.redis -}}
 {{- $shared := (index . 1).redis -}}
 {{- $chosen := ternary $own $shared (ne $own.address "") -}}
+{{- if $own.create }}{{ $chosen = dict "address" (printf "%s-redis:6379" (index . 2)) "tls" false "credentialsSecret" "" }}{{ end -}}
 {{- $address := $chosen.address -}}
 {{- if and $address (not (contains "://" $address)) -}}
 {{- $address = printf "%s://%s" (ternary "rediss" "redis" $chosen.tls) $address -}}
 {{- end -}}
 {{- dict "address" $address "credentialsSecret" $chosen.credentialsSecret "username" $own.username | toJson -}}
+{{- end -}}
+
+{{/* ray.tlsEnv: what makes Ray's processes speak TLS to each other. */}}
+{{- define "ray.tlsEnv" -}}
+RAY_USE_TLS: "1"
+RAY_TLS_SERVER_CERT: /etc/ray/tls/tls.crt
+RAY_TLS_SERVER_KEY: /etc/ray/tls/tls.key
+RAY_TLS_CA_CERT: /etc/ray/tls/ca.crt
 {{- end -}}
 
 {{/* ray.env (list ROOT GLOBAL EXTRA): environment of every Ray container as a map, in JSON. */}}
@@ -49,6 +58,8 @@ canonical quantities always, no empty values.
 {{- $_ := set $env "MLFLOW_TRACKING_PASSWORD" (dict "valueFrom" (dict "secretKeyRef" (dict "name" . "key" "password"))) -}}
 {{- end -}}
 {{- end -}}
+{{- if $root.Values.tls.enabled }}{{ $env = merge $env (include "ray.tlsEnv" . | fromYaml) }}{{ end -}}
+{{- if $root.Values.packages }}{{ $_ := set $env "PYTHONPATH" "/packages" }}{{ end -}}
 {{- include "ray.overlay" (list (include "ray.overlay" (list $env (index . 2)) | fromJson) ($root.Values.env | default dict)) -}}
 {{- end -}}
 
@@ -64,15 +75,41 @@ periodSeconds: {{ int $probe.periodSeconds }}
 timeoutSeconds: {{ int $probe.timeoutSeconds }}
 {{- end -}}
 
-{{/* ray.podTemplate (list ROOT GLOBAL GROUP EXTRA-ENV). */}}
+{{/* ray.podTemplate (list ROOT GLOBAL GROUP EXTRA-ENV): with the group's override on top. */}}
 {{- define "ray.podTemplate" -}}
+{{- $override := (index . 2).pod.override -}}
+{{- if $override -}}
+{{- $template := include "ray.plainPodTemplate" . | fromYaml -}}
+{{- if hasKey $template "Error" }}{{ fail $template.Error }}{{ end -}}
+{{- $spec := include "ray.overlay" (list $template.spec ($override.pod | default dict)) | fromJson -}}
+{{- $container := include "ray.overlay" (list (first $spec.containers) ($override.container | default dict)) | fromJson -}}
+{{- $_ := set $spec "containers" (prepend (rest $spec.containers) $container) -}}
+{{- set $template "spec" $spec | toYaml -}}
+{{- else -}}
+{{- include "ray.plainPodTemplate" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ray.container (list ROOT GLOBAL PATH NAME CONTAINER): an init container or side-car of the user's, in JSON: as
+secure as ours unless it says otherwise, with quantities in canonical form. */}}
+{{- define "ray.container" -}}
+{{- $root := index . 0 -}}
+{{- $path := printf "%s.%s" (index . 2) (index . 3) -}}
+{{- $base := dict "name" (index . 3) "imagePullPolicy" (index . 1).images.pullPolicy "resources" dict "securityContext" (include "ray.securityContext" $root | fromYaml) -}}
+{{- $container := include "ray.overlay" (list $base (index . 4)) | fromJson -}}
+{{- $_ := set $container "resources" (include "ray.overlay" (list $container.resources (include "ray.resources" (list (printf "%s.resources" $path) (pick $container.resources "requests" "limits")) | fromJson)) | fromJson) -}}
+{{- toJson $container -}}
+{{- end -}}
+
+{{- define "ray.plainPodTemplate" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
 {{- $global := index . 1 -}}
 {{- $group := index . 2 -}}
 {{- $isHead := eq $group.name "head" -}}
 {{- $storage := include "ray.storage" (list $root $global) | fromJson -}}
-{{- $env := include "ray.env" (list $root $global (index . 3)) | fromJson -}}
+{{- $pod := $group.pod -}}
+{{- $env := include "ray.overlay" (list (include "ray.env" (list $root $global (index . 3)) | fromJson) $group.env) | fromJson -}}
 {{- if and $group.spot (not (hasKey $env "RAY_NODE_MARKET_TYPE")) }}{{ $_ := set $env "RAY_NODE_MARKET_TYPE" "spot" }}{{ end -}}
 {{- $autoscaled := and $isHead $values.autoscaling.enabled -}}
 {{- /* The node's agent checks the raylet and, on the head, the GCS. A head is ready when it can take jobs; a worker
@@ -87,27 +124,30 @@ timeoutSeconds: {{ int $probe.timeoutSeconds }}
 metadata:
   labels:
     {{- include "ray.podLabels" (list $root (ternary "head" "worker" $isHead)) | nindent 4 }}
-    {{- with $group.podLabels }}
+    {{- with $pod.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+  {{- $annotations := dict }}
+  {{- /* The cluster's autoscaler would end all of a Ray cluster to save its head's node. */}}
+  {{- if $isHead }}{{ $_ := set $annotations "cluster-autoscaler.kubernetes.io/safe-to-evict" "false" }}{{ end }}
   {{- if and $values.monitoring.enabled (not $global.monitoring.apiGroup) }}
+  {{- $annotations = merge $annotations (dict "prometheus.io/path" "/metrics" "prometheus.io/port" "8080" "prometheus.io/scrape" "true") }}
+  {{- end }}
+  {{- with include "ray.overlay" (list $annotations $pod.podAnnotations) | fromJson }}
   annotations:
-    prometheus.io/path: /metrics
-    prometheus.io/port: "8080"
-    prometheus.io/scrape: "true"
+    {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  {{- if eq $storage.accessMode "ReadWriteOnce" }}
-  {{- if and $storage.claim (not $isHead) }}
+  {{- $affinity := $pod.affinity }}
+  {{- if and $storage.claim (eq $storage.accessMode "ReadWriteOnce") (not $isHead) }}
   # The claim can be mounted on one node only: the workers go where the head is.
-  affinity:
-    podAffinity:
-      requiredDuringSchedulingIgnoredDuringExecution:
-        - labelSelector:
-            matchLabels:
-              {{- include "ray.podLabels" (list $root "head") | nindent 14 }}
-          topologyKey: kubernetes.io/hostname
+  {{- $beside := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "ray.podLabels" (list $root "head") | fromYaml)) }}
+  {{- $required := append (dig "podAffinity" "requiredDuringSchedulingIgnoredDuringExecution" list $affinity) $beside }}
+  {{- $affinity = include "ray.overlay" (list $affinity (dict "podAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" $required))) | fromJson }}
   {{- end }}
+  {{- with $affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
   {{- end }}
   automountServiceAccountToken: false
   containers:
@@ -121,6 +161,12 @@ spec:
         - 'until (: </dev/tcp/$FQ_RAY_IP/$RAY_PORT) 2>/dev/null; do sleep 0.2; done'
       {{- end }}
       {{- include "ray.envList" $env | fromJson | toYaml | nindent 6 }}
+      {{- with $pod.envFrom }}
+      envFrom:
+        {{- range $name, $kind := . }}
+        - {{ $kind }}Ref: {name: {{ $name }}}
+        {{- end }}
+      {{- end }}
       livenessProbe:
         {{- include "ray.probe" (list $values.probes.liveness $alive) | nindent 8 }}
       ports:
@@ -128,6 +174,8 @@ spec:
         - {name: gcs-server, containerPort: 6379, protocol: TCP}
         - {name: dashboard, containerPort: 8265, protocol: TCP}
         - {name: client, containerPort: 10001, protocol: TCP}
+        - {name: as-metrics, containerPort: 44217, protocol: TCP}
+        - {name: dash-metrics, containerPort: 44227, protocol: TCP}
         {{- end }}
         - {name: serve, containerPort: 8000, protocol: TCP}
         - {name: metrics, containerPort: 8080, protocol: TCP}
@@ -136,12 +184,35 @@ spec:
       resources:
         {{- toYaml $group.resources | nindent 8 }}
       securityContext:
+        {{- if $values.profiling.enabled }}
+        # py-spy's file capability takes effect only without no_new_privs.
+        allowPrivilegeEscalation: true
+        capabilities:
+          add: [SYS_PTRACE]
+          drop: [ALL]
+        readOnlyRootFilesystem: true
+        {{- else }}
         {{- include "ray.securityContext" $root | nindent 8 }}
+        {{- end }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         {{- if $storage.claim }}
         - {name: storage, mountPath: {{ $storage.mountPath }}}
         {{- end }}
+        {{- if $values.tls.enabled }}
+        - {name: ray-tls, mountPath: /etc/ray/tls, readOnly: true}
+        {{- end }}
+        {{- if $values.packages }}
+        - {name: packages, mountPath: /packages, readOnly: true}
+        {{- end }}
+        {{- range $name, $volume := $pod.volumes }}
+        - name: {{ $name }}
+          {{- toYaml (omit $volume "source") | nindent 10 }}
+        {{- end }}
+    {{- range $name, $container := $pod.sidecars }}
+    -
+      {{- include "ray.container" (list $root $global (printf "%s.sidecars" $group.path) $name $container) | fromJson | toYaml | nindent 6 }}
+    {{- end }}
   enableServiceLinks: false
   {{- with $global.images.pullSecrets }}
   imagePullSecrets:
@@ -149,9 +220,72 @@ spec:
     - name: {{ . }}
     {{- end }}
   {{- end }}
-  {{- with $group.nodeSelector }}
+  {{- if or $values.tls.enabled $values.packages $pod.initContainers }}
+  initContainers:
+    {{- if $values.tls.enabled }}
+    - name: tls
+      image: {{ $group.image }}
+      imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
+      command:
+        - python
+        - -c
+        - |
+          {{- include "ray.tlsScript" . | nindent 10 }}
+      env:
+        - name: POD_IP
+          valueFrom: {fieldRef: {apiVersion: v1, fieldPath: status.podIP}}
+        - name: CLUSTER
+          valueFrom: {fieldRef: {apiVersion: v1, fieldPath: "metadata.labels['ray.io/cluster']"}}
+        - name: NAMESPACE
+          valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}
+      resources:
+        requests: {cpu: 50m, memory: 64Mi}
+        limits: {memory: 128Mi}
+      securityContext:
+        {{- include "ray.securityContext" $root | nindent 8 }}
+      volumeMounts:
+        - {name: ray-authority, mountPath: /authority, readOnly: true}
+        - {name: ray-tls, mountPath: /etc/ray/tls}
+    {{- end }}
+    {{- if $values.packages }}
+    - name: packages
+      image: {{ $group.image }}
+      imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
+      command:
+        - bash
+        - -c
+        - |
+          set -eu
+          if command -v uv >/dev/null; then install="uv pip install"; else install="python -m pip install"; fi
+          exec $install --no-cache-dir --target /packages "$@"
+        - packages
+        {{- range $name, $version := $values.packages }}
+        - {{ printf "%s%s" $name $version | quote }}
+        {{- end }}
+      {{- include "ray.envList" (pick $env "HOME" "HTTP_PROXY" "HTTPS_PROXY" "NO_PROXY" "PIP_INDEX_URL" "UV_DEFAULT_INDEX" "SSL_CERT_FILE") | fromJson | toYaml | nindent 6 }}
+      resources:
+        requests: {cpu: 100m, memory: 256Mi}
+        limits: {memory: 1Gi}
+      securityContext:
+        {{- include "ray.securityContext" $root | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        - {name: packages, mountPath: /packages}
+    {{- end }}
+    {{- range $name, $container := $pod.initContainers }}
+    -
+      {{- include "ray.container" (list $root $global (printf "%s.initContainers" $group.path) $name $container) | fromJson | toYaml | nindent 6 }}
+    {{- end }}
+  {{- end }}
+  {{- with $pod.nodeSelector }}
   nodeSelector:
     {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $pod.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with $pod.runtimeClassName }}
+  runtimeClassName: {{ . }}
   {{- end }}
   securityContext:
     {{- include "ray.podSecurityContext" $root | nindent 4 }}
@@ -159,9 +293,21 @@ spec:
   serviceAccountName: {{ . }}
   {{- end }}
   terminationGracePeriodSeconds: {{ int $values.terminationGracePeriodSeconds }}
-  {{- with $group.tolerations }}
+  {{- with $pod.tolerations }}
   tolerations:
     {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $pod.topologySpread }}
+  topologySpreadConstraints:
+    {{- range $key, $spread := . }}
+    - topologyKey: {{ $key }}
+      maxSkew: {{ int ($spread.maxSkew | default 1) }}
+      whenUnsatisfiable: {{ $spread.whenUnsatisfiable | default "ScheduleAnyway" }}
+      labelSelector:
+        matchLabels:
+          {{- include "ray.podLabels" (list $root (ternary "head" "worker" $isHead)) | nindent 10 }}
+          ray.io/group: {{ ternary "headgroup" $group.name $isHead }}
+    {{- end }}
   {{- end }}
   volumes:
     - name: tmp
@@ -177,6 +323,24 @@ spec:
     - name: storage
       persistentVolumeClaim:
         claimName: {{ $storage.claim }}
+    {{- end }}
+    {{- if $values.tls.enabled }}
+    - name: ray-authority
+      secret:
+        secretName: {{ $values.tls.caSecret | default (printf "%s-authority" $root.Release.Name) }}
+        defaultMode: 288
+    - name: ray-tls
+      emptyDir:
+        medium: Memory
+        sizeLimit: 1Mi
+    {{- end }}
+    {{- if $values.packages }}
+    - name: packages
+      emptyDir: {}
+    {{- end }}
+    {{- range $name, $volume := $pod.volumes }}
+    - name: {{ $name }}
+      {{- toYaml $volume.source | nindent 6 }}
     {{- end }}
     {{- if $autoscaled }}
     # Mounted by the autoscaler container alone: whatever runs in the Ray container cannot speak to the API server.
@@ -238,6 +402,9 @@ autoscalerOptions:
   imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
   env:
     - {name: HOME, value: /tmp}
+    {{- if $values.tls.enabled }}
+    {{- (include "ray.envList" (include "ray.tlsEnv" $root | fromYaml) | fromJson).env | toYaml | nindent 4 }}
+    {{- end }}
   resources:
     {{- include "ray.resources" (list "autoscaling.resources" $values.autoscaling.resources) | fromJson | toYaml | nindent 4 }}
   securityContext:
@@ -245,9 +412,12 @@ autoscalerOptions:
   volumeMounts:
     - {name: tmp, mountPath: /tmp}
     - {name: autoscaler-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+    {{- if $values.tls.enabled }}
+    - {name: ray-tls, mountPath: /etc/ray/tls, readOnly: true}
+    {{- end }}
 {{- end }}
 {{- if $values.gcsFaultTolerance.enabled }}
-{{- $redis := include "ray.redis" (list $values $global) | fromJson }}
+{{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson }}
 gcsFaultToleranceOptions:
   redisAddress: {{ $redis.address }}
   {{- with $redis.username }}
@@ -262,9 +432,13 @@ gcsFaultToleranceOptions:
         key: password
   {{- end }}
 {{- end }}
+{{- with $values.headService.annotations }}
+headServiceAnnotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 headGroupSpec:
   {{- include "ray.groupSpec" $groups.head | nindent 2 }}
-  serviceType: ClusterIP
+  serviceType: {{ $values.headService.type }}
   template:
     {{- include "ray.podTemplate" (list $root $global $groups.head $env) | nindent 4 }}
 {{- if $groups.workers }}
@@ -313,21 +487,33 @@ rayStartParams:
 {{- $values := $root.Values -}}
 {{- $annotations := dict -}}
 {{- if $values.gcsFaultTolerance.enabled -}}
-{{- $_ := set $annotations "ray.io/gcs-ft-deletion-timeout" (toString (int $values.gcsFaultTolerance.deletionTimeoutSeconds)) -}}
+{{- /* The release's own Redis goes with it: there is nothing to clean up, and nobody to ask. */}}
+{{- $_ := set $annotations "ray.io/gcs-ft-deletion-timeout" (ternary "5" (toString (int $values.gcsFaultTolerance.deletionTimeoutSeconds)) $values.gcsFaultTolerance.redis.create) -}}
 {{- end -}}
 {{- with $values.initializingTimeoutSeconds }}{{ $_ := set $annotations "ray.io/initializing-timeout" (toString (int .)) }}{{ end -}}
 labels:
   {{- include "ray.labels" $root | nindent 2 }}
-  {{- with ($values.queue | default dict).name }}
-  kueue.x-k8s.io/queue-name: {{ . }}
-  {{- end }}
-  {{- with ($values.queue | default dict).priorityClass }}
-  kueue.x-k8s.io/priority-class: {{ . }}
+  {{- with include "ray.queueLabels" $values | fromJson }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* ray.queueLabels VALUES: what each scheduler looks for on the custom resource, as JSON. */}}
+{{- define "ray.queueLabels" -}}
+{{- $queue := .queue | default dict -}}
+{{- $labels := dict -}}
+{{- if $queue.name -}}
+{{- $keys := dict "kueue" "kueue.x-k8s.io/queue-name" "volcano" "volcano.sh/queue-name" "yunikorn" "yunikorn.apache.org/queue" "kai-scheduler" "kai.scheduler/queue" -}}
+{{- $_ := set $labels (get $keys $queue.scheduler) $queue.name -}}
+{{- end -}}
+{{- if $queue.priorityClass -}}
+{{- $_ := set $labels (ternary "ray.io/priority-class-name" "kueue.x-k8s.io/priority-class" (eq $queue.scheduler "volcano")) $queue.priorityClass -}}
+{{- end -}}
+{{- toJson $labels -}}
 {{- end -}}
 
 {{/* ray.tokenSecret (list CLUSTER-NAME VALUES): the Secret with the token, key auth_token; the operator's own is

@@ -9,6 +9,7 @@ images:
   pullSecrets: []
   ray: {repository: rayproject/ray, tag: 2.60.0-py311}
   operator: {repository: quay.io/kuberay/operator, tag: v1.6.2}
+  redis: {repository: redis, tag: 7.4.7-alpine}
 pools:
   head:
     sizes:
@@ -37,7 +38,15 @@ network:
   dns: {namespace: kube-system, podLabels: {k8s-app: kube-dns}, cidrs: []}
   egress: open
   egressCidrs: []
-operator: {version: 1.6.2, namespace: ray-system, featureGates: {}}
+  tokenEndpoints: []
+ingress:
+  className: ""
+  gateway: {name: "", namespace: "", sectionName: ""}
+  namespace: ""
+  domain: ""
+  tlsSecret: ""
+  annotations: {}
+operator: {version: 1.6.2, namespace: ray-system, featureGates: {}, batchScheduler: ""}
 {{- end -}}
 
 {{/* ray.global ROOT: global.ray over the defaults, as JSON. Pools are taken whole: an environment that names

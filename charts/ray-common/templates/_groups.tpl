@@ -4,7 +4,8 @@ Head and worker groups: what the user wrote, what the pool's size says, and the 
 
 {{/* ray.group (list GLOBAL VALUES NAME GROUP): one group with everything resolved, as JSON:
   name, path, order, image, resources, numCpus, accelerators, resource (the accelerator's), spot, replicas, min,
-  max, numOfHosts, idleTimeoutSeconds, rayResources, rayLabels, podLabels, rayStartParams, nodeSelector, tolerations.
+  max, numOfHosts, idleTimeoutSeconds, rayResources, rayLabels, podLabels, rayStartParams, env, pod (its options, see
+  ray.podOptions).
 NAME "head" is the head. */}}
 {{- define "ray.group" -}}
 {{- $global := index . 0 -}}
@@ -12,7 +13,7 @@ NAME "head" is the head. */}}
 {{- $name := index . 2 -}}
 {{- $isHead := eq $name "head" -}}
 {{- $path := ternary "head" (printf "workers.%s" $name) $isHead -}}
-{{- $group := include "ray.overlay" (list (dict "order" 0 "pool" (ternary "head" "cpu" $isHead) "size" "small" "accelerators" 0 "replicas" 1 "numOfHosts" 1 "resources" dict "rayResources" dict "rayLabels" dict "podLabels" dict "rayStartParams" dict) (index . 3)) | fromJson -}}
+{{- $group := include "ray.overlay" (list (dict "order" 0 "pool" (ternary "head" "cpu" $isHead) "size" "small" "accelerators" 0 "replicas" 1 "numOfHosts" 1 "resources" dict "rayResources" dict "rayLabels" dict "rayStartParams" dict) (index . 3)) | fromJson -}}
 {{- $autoscaling := $values.autoscaling.enabled -}}
 
 {{- /* Pool, or its fallback where the accelerator does not exist here. */}}
@@ -84,6 +85,12 @@ NAME "head" is the head. */}}
 {{- else -}}
 {{- $_ := set $params "num-cpus" (toString $cpus) -}}
 {{- if and (hasSuffix "/gpu" $resource) (not (hasKey $params "num-gpus")) }}{{ $_ := set $params "num-gpus" (toString $accelerators) }}{{ end -}}
+{{- end -}}
+
+{{- if $values.resourceIsolation.enabled -}}
+{{- $_ := set $params "enable-resource-isolation" "true" -}}
+{{- with $values.resourceIsolation.cpu }}{{ $_ := set $params "system-reserved-cpu" (divf (include "ray.milli" (list "resourceIsolation.cpu" .) | int64) 1000 | toString) }}{{ end -}}
+{{- with $values.resourceIsolation.memory }}{{ $_ := set $params "system-reserved-memory" (div (include "ray.milli" (list "resourceIsolation.memory" .) | int64) 1000 | toString) }}{{ end -}}
 {{- end -}}
 
 {{- /* A fixed port, for the readiness probe of workers. */}}
@@ -162,19 +169,79 @@ NAME "head" is the head. */}}
 {{- include "ray.fail" (list (printf "%s.rayLabels" $path) (printf "%q: labels under ray.io/ are Ray's own" $key) "choose another prefix") -}}
 {{- end -}}
 {{- end -}}
-{{- range $key, $value := merge (dict) $group.podLabels $group.rayLabels $global.identity.podLabels -}}
+{{- $pod := include "ray.podOptions" (list $global $values $pool $path $group) | fromJson -}}
+{{- range $key, $value := merge (dict) $pod.podLabels $group.rayLabels -}}
 {{- if or (hasPrefix "ray.io/" $key) (has $key (list "app.kubernetes.io/name" "app.kubernetes.io/created-by" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/part-of")) -}}
 {{- include "ray.fail" (list (printf "%s.podLabels" $path) (printf "%q is what Services and policies select by" $key) "choose another key") -}}
 {{- end -}}
 {{- end -}}
 {{- $rayLabels := dict -}}
 {{- range $key, $value := $group.rayLabels }}{{ $_ := set $rayLabels $key (include "ray.string" $value) }}{{ end -}}
-{{- $podLabels := dict -}}
-{{- range $key, $value := merge (dict) $group.podLabels $global.identity.podLabels }}{{ $_ := set $podLabels $key (include "ray.string" $value) }}{{ end -}}
 
-{{- $result := dict "name" $name "path" $path "order" (int $group.order) "pool" $poolName "size" $group.size "image" (include "ray.image" (list $global ($pool.image | default "ray") $values.image $path)) "resources" $resources "memory" $memory "numCpus" $cpus "accelerators" $accelerators "spot" ($pool.spot | default false) "replicas" $replicas "min" $min "max" $max "numOfHosts" (int $group.numOfHosts) "rayResources" $rayResources "rayLabels" $rayLabels "podLabels" $podLabels "rayStartParams" $params "nodeSelector" ($pool.nodeSelector | default dict) "tolerations" ($pool.tolerations | default list) -}}
+{{- $result := dict "name" $name "path" $path "order" (int $group.order) "pool" $poolName "size" $group.size "image" (include "ray.image" (list $global ($pool.image | default "ray") (include "ray.overlay" (list $values.image ($group.image | default dict)) | fromJson) $path)) "resources" $resources "memory" $memory "numCpus" $cpus "accelerators" $accelerators "spot" ($pool.spot | default false) "replicas" $replicas "min" $min "max" $max "numOfHosts" (int $group.numOfHosts) "rayResources" $rayResources "rayLabels" $rayLabels "rayStartParams" $params "env" ($group.env | default dict) "pod" $pod -}}
 {{- if hasKey $group "idleTimeoutSeconds" }}{{ $_ := set $result "idleTimeoutSeconds" (int $group.idleTimeoutSeconds) }}{{ end -}}
 {{- toJson $result -}}
+{{- end -}}
+
+{{/* ray.podOptions (list GLOBAL VALUES POOL PATH GROUP): what is not Ray's about the group's pods, as JSON: of the
+environment's identity and pool, under `pods`, under the group's own. */}}
+{{- define "ray.podOptions" -}}
+{{- $global := index . 0 -}}
+{{- $values := index . 1 -}}
+{{- $pool := index . 2 -}}
+{{- $path := index . 3 -}}
+{{- $group := index . 4 -}}
+{{- $options := dict "podLabels" $global.identity.podLabels "podAnnotations" dict "envFrom" dict "nodeSelector" ($pool.nodeSelector | default dict) "affinity" dict "topologySpread" dict "priorityClassName" "" "runtimeClassName" "" "volumes" dict "initContainers" dict "sidecars" dict "override" dict -}}
+{{- $given := include "ray.overlay" (list $values.pods (pick $group "podLabels" "podAnnotations" "envFrom" "nodeSelector" "affinity" "topologySpread" "priorityClassName" "runtimeClassName" "volumes" "initContainers" "sidecars" "override")) | fromJson -}}
+{{- $options = include "ray.overlay" (list $options $given) | fromJson -}}
+{{- $_ := set $options "tolerations" (concat ($pool.tolerations | default list) ($values.pods.tolerations | default list) ($group.tolerations | default list) | uniq) -}}
+{{- range list "priorityClassName" "runtimeClassName" }}{{ if not (get $options .) }}{{ $_ := set $options . (get $pool . | default "") }}{{ end }}{{ end -}}
+{{- $labels := dict -}}
+{{- range $key, $value := $options.podLabels }}{{ $_ := set $labels $key (include "ray.string" $value) }}{{ end -}}
+{{- $_ := set $options "podLabels" $labels -}}
+
+{{- $paths := dict "/tmp" "Ray's temporary files" "/dev/shm" "the object store" "/packages" "packages" "/etc/ray/tls" "tls" -}}
+{{- range $name, $volume := $options.volumes -}}
+{{- $at := printf "%s.volumes.%s" $path $name -}}
+{{- if has $name (list "tmp" "storage" "shared-mem" "ray-logs" "autoscaler-token" "ray-token" "ray-tls" "ray-authority" "packages") -}}
+{{- include "ray.fail" (list $at "the name is one of Ray's own volumes" "choose another name") -}}
+{{- end -}}
+{{- $mount := trimSuffix "/" $volume.mountPath -}}
+{{- if or (hasKey $paths $mount) (has $mount (list "" "/dev" "/proc" "/sys" "/etc" "/usr" "/var")) -}}
+{{- include "ray.fail" (list (printf "%s.mountPath" $at) (printf "%s is taken by %s" $volume.mountPath (get $paths $mount | default "the system")) "choose another path") -}}
+{{- end -}}
+{{- $_ := set $paths $mount (printf "volume %s" $name) -}}
+{{- if and (hasKey $volume.source "hostPath") (ne $values.podSecurity "privileged") -}}
+{{- include "ray.fail" (list (printf "%s.source.hostPath" $at) (printf "a namespace of level %s refuses such pods" $values.podSecurity) "use a claim, or set podSecurity: privileged if the namespace is") -}}
+{{- end -}}
+{{- end -}}
+{{- range $kind := list "initContainers" "sidecars" -}}
+{{- range $name, $container := get $options $kind -}}
+{{- $at := printf "%s.%s.%s" $path $kind $name -}}
+{{- if has $name (list "ray-head" "ray-worker" "autoscaler" "wait-gcs-ready" "packages" "tls") -}}
+{{- include "ray.fail" (list $at "the name is one of Ray's own containers" "choose another name") -}}
+{{- end -}}
+{{- if and (eq $kind "sidecars") (hasKey $options.initContainers $name) -}}
+{{- include "ray.fail" (list $at "an init container has the name too" "choose another name") -}}
+{{- end -}}
+{{- $image := $container.image | default "" -}}
+{{- if not (regexMatch "(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$" $image) -}}
+{{- include "ray.fail" (list (printf "%s.image" $at) (printf "%q has neither tag nor digest" $image) "give one of the two: nothing here pulls :latest") -}}
+{{- end -}}
+{{- if hasSuffix ":latest" $image -}}
+{{- include "ray.fail" (list (printf "%s.image" $at) (printf "%q is another image tomorrow" $image) "name a version or a digest") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $key := list "hostNetwork" "hostPID" "hostIPC" -}}
+{{- if and (get ($options.override.pod | default dict) $key) (ne $values.podSecurity "privileged") -}}
+{{- include "ray.fail" (list (printf "%s.override.pod.%s" $path $key) (printf "a namespace of level %s refuses such pods" $values.podSecurity) "leave it out, or set podSecurity: privileged if the namespace is") -}}
+{{- end -}}
+{{- end -}}
+{{- if dig "container" "image" "" $options.override -}}
+{{- include "ray.fail" (list (printf "%s.override.container.image" $path) "there is a value for it" (printf "use %s.image" $path)) -}}
+{{- end -}}
+{{- toJson $options -}}
 {{- end -}}
 
 {{/* ray.groups (list GLOBAL VALUES): {head, workers}, workers in the order of `order`, then name, as JSON.

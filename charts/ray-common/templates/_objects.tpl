@@ -45,14 +45,19 @@ spec:
 {{- end -}}
 
 {{/* ray.networkPolicy (list ROOT GLOBAL). Closed to all but: the cluster's own pods, the namespace (dashboard, client,
-serve), the operator (dashboard), Prometheus (metrics). Selects our labels, not the generated cluster name, so that
-it also holds for the clusters that jobs make and for Redis clean-up pods. */}}
+serve; each a switch), the operator (dashboard), Prometheus (metrics), the ingress controller (what is exposed), and
+further peers by value. Selects our labels, not the generated cluster name, so that it also holds for the clusters that
+jobs make and for Redis clean-up pods. */}}
 {{- define "ray.networkPolicy" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
+{{- $policy := $values.networkPolicy -}}
 {{- $global := index . 1 -}}
 {{- $network := $global.network -}}
-{{- if $values.networkPolicy.enabled }}
+{{- $ports := dict "dashboard" 8265 "client" 10001 "serve" 8000 -}}
+{{- $open := list -}}
+{{- range list "dashboard" "client" "serve" }}{{ if get $policy . }}{{ $open = append $open (get $ports .) }}{{ end }}{{ end -}}
+{{- if $policy.enabled }}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -71,12 +76,14 @@ spec:
     - from:
         - podSelector:
             {{- include "ray.ownPods" $root | nindent 12 }}
+    {{- if $open }}
     - from:
         - podSelector: {}
       ports:
-        - {protocol: TCP, port: 8265}
-        - {protocol: TCP, port: 10001}
-        - {protocol: TCP, port: 8000}
+        {{- range $open }}
+        - {protocol: TCP, port: {{ . }}}
+        {{- end }}
+    {{- end }}
     - from:
         - namespaceSelector:
             matchLabels:
@@ -97,6 +104,29 @@ spec:
             {{- end }}
       ports:
         - {protocol: TCP, port: 8080}
+        - {protocol: TCP, port: 44217}
+        - {protocol: TCP, port: 44227}
+    {{- end }}
+    {{- if dig "enabled" false ($values.ingress | default dict) }}
+    - from:
+        - namespaceSelector:
+            {{- if $global.ingress.namespace }}
+            matchLabels:
+              kubernetes.io/metadata.name: {{ $global.ingress.namespace }}
+            {{- else }} {}
+            {{- end }}
+      ports:
+        - {protocol: TCP, port: {{ ternary 8000 8265 (hasKey $values "serveConfig") }}}
+    {{- end }}
+    {{- range $name, $rule := $policy.from }}
+    - from:
+        {{- toYaml $rule.peers | nindent 8 }}
+      {{- with $rule.ports }}
+      ports:
+        {{- range . }}
+        - {protocol: TCP, port: {{ int . }}}
+        {{- end }}
+      {{- end }}
     {{- end }}
   {{- if eq $network.egress "restricted" }}
   egress:
@@ -125,12 +155,43 @@ spec:
         - {protocol: TCP, port: {{ int $network.apiServer.port }}}
     {{- end }}
     {{- if $values.gcsFaultTolerance.enabled }}
-    {{- $redis := include "ray.redis" (list $values $global) | fromJson }}
-    # A Redis in the namespace; one elsewhere belongs in global.ray.network.egressCidrs.
+    {{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson }}
+    # A Redis in the namespace; one elsewhere belongs in global.ray.network.egressCidrs or networkPolicy.to.
     - to:
         - podSelector: {}
       ports:
         - {protocol: TCP, port: {{ regexFind "[0-9]+$" $redis.address | default "6379" }}}
+    {{- end }}
+    {{- $mlflow := include "ray.inCluster" $global.mlflow.trackingUri | fromJson }}
+    {{- if $mlflow.namespace }}
+    - to:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {{ $mlflow.namespace }}
+          podSelector:
+            matchLabels:
+              app.kubernetes.io/component: mlflow
+              app.kubernetes.io/part-of: rayworks
+    {{- end }}
+    {{- with $network.tokenEndpoints }}
+    # Where the cloud's SDKs get their tokens.
+    - to:
+        {{- range . }}
+        - ipBlock: {cidr: {{ . }}}
+        {{- end }}
+      ports:
+        - {protocol: TCP, port: 80}
+    {{- end }}
+    {{- if $policy.https }}
+    - to:
+        - ipBlock:
+            cidr: 0.0.0.0/0
+            except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+        - ipBlock:
+            cidr: ::/0
+            except: ["fc00::/7", "fe80::/10"]
+      ports:
+        - {protocol: TCP, port: 443}
     {{- end }}
     {{- with $network.egressCidrs }}
     - to:
@@ -138,7 +199,99 @@ spec:
         - ipBlock: {cidr: {{ . }}}
         {{- end }}
     {{- end }}
+    {{- range $name, $rule := $policy.to }}
+    - to:
+        {{- toYaml $rule.peers | nindent 8 }}
+      {{- with $rule.ports }}
+      ports:
+        {{- range . }}
+        - {protocol: TCP, port: {{ int . }}}
+        {{- end }}
+      {{- end }}
+    {{- end }}
   {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* ray.inCluster URI: {namespace} of a Service's address, empty for a host outside of the Kubernetes cluster. */}}
+{{- define "ray.inCluster" -}}
+{{- $host := regexReplaceAll "^[a-z+]+://([^/:@]*:[^/@]*@)?([^/:]+).*$" . "${2}" -}}
+{{- $namespace := "" -}}
+{{- if regexMatch "^[a-z0-9-]+\\.[a-z0-9-]+(\\.svc(\\..+)?)?$" $host }}{{ $namespace = index (splitList "." $host) 1 }}{{ end -}}
+{{- dict "namespace" $namespace | toJson -}}
+{{- end -}}
+
+{{/* ray.ingress (list ROOT GLOBAL SERVICE PORT): what `ingress` says, as an Ingress, or as an HTTPRoute where the
+environment names a Gateway. */}}
+{{- define "ray.ingress" -}}
+{{- $root := index . 0 -}}
+{{- $global := (index . 1).ingress -}}
+{{- $ingress := $root.Values.ingress -}}
+{{- if $ingress.enabled }}
+{{- $host := $ingress.host -}}
+{{- if and (not $host) $global.domain }}{{ $host = printf "%s.%s" $root.Release.Name $global.domain }}{{ end -}}
+{{- if not $host -}}
+{{- include "ray.fail" (list "ingress.host" "is empty, and the environment has no domain" "give the host, or global.ray.ingress.domain") -}}
+{{- end -}}
+{{- $annotations := include "ray.overlay" (list $global.annotations $ingress.annotations) | fromJson -}}
+{{- $path := dig "path" "/" $ingress -}}
+{{- if $global.gateway.name -}}
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: {{ $root.Release.Name }}
+  labels:
+    {{- include "ray.labels" $root | nindent 4 }}
+  {{- with $annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  hostnames: [{{ $host }}]
+  parentRefs:
+    - name: {{ $global.gateway.name }}
+      {{- with $global.gateway.namespace }}
+      namespace: {{ . }}
+      {{- end }}
+      {{- with $global.gateway.sectionName }}
+      sectionName: {{ . }}
+      {{- end }}
+  rules:
+    - matches:
+        - path: {type: PathPrefix, value: {{ $path }}}
+      backendRefs:
+        - {name: {{ index . 2 }}, port: {{ index . 3 }}}
+{{- else -}}
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {{ $root.Release.Name }}
+  labels:
+    {{- include "ray.labels" $root | nindent 4 }}
+  {{- with $annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- with $global.className }}
+  ingressClassName: {{ . }}
+  {{- end }}
+  rules:
+    - host: {{ $host }}
+      http:
+        paths:
+          - path: {{ $path }}
+            pathType: Prefix
+            backend:
+              service:
+                name: {{ index . 2 }}
+                port: {number: {{ index . 3 }}}
+  {{- with $global.tlsSecret }}
+  tls:
+    - hosts: [{{ $host }}]
+      secretName: {{ . }}
+  {{- end }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -166,5 +319,7 @@ spec:
     {{- include "ray.ownPods" $root | nindent 4 }}
   podMetricsEndpoints:
     - port: metrics
+    - port: as-metrics
+    - port: dash-metrics
 {{- end }}
 {{- end -}}

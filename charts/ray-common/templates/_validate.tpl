@@ -26,24 +26,18 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if and $values.auth.existingSecret (ne $values.auth.mode "token") -}}
 {{- include "ray.fail" (list "auth.existingSecret" "is set, but auth.mode is not token" "set auth.mode: token, or remove the Secret's name") -}}
 {{- end -}}
-{{- range $name, $value := $values.env -}}
-{{- if has $name (list "RAY_REDIS_ADDRESS" "REDIS_PASSWORD" "REDIS_USERNAME" "RAY_external_storage_namespace") -}}
-{{- include "ray.fail" (list (printf "env.%s" $name) "is part of GCS fault tolerance" "use gcsFaultTolerance.redis") -}}
-{{- else if has $name (list "RAY_AUTH_MODE" "RAY_AUTH_TOKEN" "RAY_ENABLE_K8S_TOKEN_AUTH") -}}
-{{- include "ray.fail" (list (printf "env.%s" $name) "is set by the operator" "use auth.mode and auth.existingSecret") -}}
-{{- else if eq $name "RAY_enable_autoscaler_v2" -}}
-{{- include "ray.fail" (list (printf "env.%s" $name) "is set by the operator" "use autoscaling.version") -}}
-{{- else if has $name (list "RAY_CLUSTER_NAME" "RAY_CLUSTER_NAMESPACE" "RAY_CLOUD_INSTANCE_ID" "RAY_NODE_TYPE_NAME" "RAY_IP" "FQ_RAY_IP" "RAY_PORT" "RAY_ADDRESS" "KUBERAY_GEN_RAY_START_CMD" "RAY_USAGE_STATS_EXTRA_TAGS" "RAY_USAGE_STATS_KUBERAY_IN_USE") -}}
-{{- include "ray.fail" (list (printf "env.%s" $name) "is set by the operator" "remove it") -}}
+{{- range $group := prepend $groups.workers $groups.head -}}
+{{- range $name := keys $group.env }}{{ include "ray.validateVariable" (list (printf "%s.env.%s" $group.path $name) $name) }}{{ end -}}
 {{- end -}}
-{{- if and (kindIs "map" $value) (not $value.valueFrom) -}}
-{{- include "ray.fail" (list (printf "env.%s" $name) "is a map without valueFrom" "write a string, or {valueFrom: {secretKeyRef: {name: …, key: …}}}") -}}
-{{- end -}}
-{{- end -}}
+{{- range $name := keys ($values.env | default dict) }}{{ include "ray.validateVariable" (list (printf "env.%s" $name) $name) }}{{ end -}}
 {{- if $values.gcsFaultTolerance.enabled -}}
-{{- $redis := include "ray.redis" (list $values $global) | fromJson -}}
+{{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson -}}
+{{- $own := $values.gcsFaultTolerance.redis -}}
+{{- if and $own.create (or $own.address $own.credentialsSecret $own.username $own.tls) -}}
+{{- include "ray.fail" (list "gcsFaultTolerance.redis.create" "makes a Redis of the release's own, and address, tls, username or credentialsSecret describe another" "keep one of the two") -}}
+{{- end -}}
 {{- if not $redis.address -}}
-{{- include "ray.fail" (list "gcsFaultTolerance.redis.address" "is empty" "give host:port of a Redis that outlives the cluster, here or in global.ray.redis.address") -}}
+{{- include "ray.fail" (list "gcsFaultTolerance.redis.address" "is empty" "give host:port of a Redis that outlives the cluster, here or in global.ray.redis.address; to try it out, gcsFaultTolerance.redis.create: true") -}}
 {{- end -}}
 {{- if $values.serviceAccount.create -}}
 {{- include "ray.fail" (list "serviceAccount.create" "the operator's Redis clean-up runs after the release, and its service account with it, is gone" "create the account outside of this release and name it in serviceAccount.name") -}}
@@ -64,23 +58,105 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if and $values.networkPolicy.enabled $values.autoscaling.enabled (eq $global.network.egress "restricted") (not $global.network.apiServer.cidrs) -}}
 {{- include "ray.fail" (list "global.ray.network.apiServer.cidrs" "is empty: with restricted egress the autoscaler could not reach the API server" "give its addresses (kubectl get endpointslices kubernetes)") -}}
 {{- end -}}
-{{- if $values.queue }}{{ include "ray.validateQueue" (list $values $groups 0) }}{{ end -}}
+{{- if and (ne $values.headService.type "ClusterIP") (ne $values.auth.mode "token") -}}
+{{- include "ray.fail" (list "headService.type" (printf "%s opens the dashboard, where anybody could run code: auth.mode is %s" $values.headService.type $values.auth.mode) "set auth.mode: token, or use ClusterIP") -}}
+{{- end -}}
+{{- if and (ne $values.headService.type "ClusterIP") (not $values.networkPolicy.from) -}}
+{{- include "ray.fail" (list "networkPolicy.from" (printf "is empty, and headService.type is %s: nobody outside would get in, or with the policy off everybody, also to the GCS" $values.headService.type) "name who may come in: {office: {peers: [{ipBlock: {cidr: 192.0.2.0/24}}], ports: [8265]}}") -}}
+{{- end -}}
+{{- with $values.ingress -}}
+{{- if and .enabled (hasKey . "authentication") (not .authentication) -}}
+{{- include "ray.fail" (list "ingress.authentication" "is empty: no token guards Serve's port, so the whole world could ask" "say who asks for credentials: ingress-controller (by ingress.annotations), application, or nobody if that is meant") -}}
+{{- end -}}
+{{- if and .enabled (eq (.authentication | default "") "ingress-controller") (not (or .annotations $global.ingress.annotations $global.ingress.gateway.name)) -}}
+{{- include "ray.fail" (list "ingress.annotations" "is empty: by what would the ingress controller ask for credentials?" "give the annotations that your controller knows, here or in global.ray.ingress.annotations") -}}
+{{- end -}}
+{{- if and .enabled (not (hasKey . "authentication")) (ne $values.auth.mode "token") -}}
+{{- include "ray.fail" (list "ingress.enabled" (printf "opens the dashboard, where anybody could run code: auth.mode is %s" $values.auth.mode) "set auth.mode: token, or leave the ingress off") -}}
+{{- end -}}
+{{- end -}}
+{{- $tls := $values.tls -}}
+{{- if $tls.enabled -}}
+{{- if not (or $tls.caSecret $tls.issuer.name) -}}
+{{- include "ray.fail" (list "tls.caSecret" "is empty, and so is tls.issuer.name: nobody would sign the certificates" "name a Secret with tls.crt and tls.key of an authority, or an issuer of cert-manager") -}}
+{{- end -}}
+{{- if and $tls.caSecret $tls.issuer.name -}}
+{{- include "ray.fail" (list "tls.issuer.name" "names an issuer, and tls.caSecret an authority that is there" "keep one of the two") -}}
+{{- end -}}
+{{- else if or $tls.caSecret $tls.issuer.name -}}
+{{- include "ray.fail" (list (ternary "tls.caSecret" "tls.issuer.name" (ne $tls.caSecret "")) "is not read while tls.enabled is false" "set tls.enabled: true, or remove it") -}}
+{{- end -}}
+{{- range $what := list "profiling" "resourceIsolation" -}}
+{{- if and (get (get $values $what) "enabled") (ne $values.podSecurity "privileged") -}}
+{{- include "ray.fail" (list (printf "%s.enabled" $what) (printf "a namespace of level %s refuses such pods" $values.podSecurity) "leave it off, or set podSecurity: privileged if the namespace is (label pod-security.kubernetes.io/enforce)") -}}
+{{- end -}}
+{{- end -}}
+{{- $isolation := $values.resourceIsolation -}}
+{{- if and (not $isolation.enabled) (or $isolation.cpu $isolation.memory) -}}
+{{- include "ray.fail" (list "resourceIsolation.enabled" "is false, and resourceIsolation.cpu or memory is given" "set it to true, or remove them") -}}
+{{- end -}}
+{{- if and $values.packages (or (hasKey ($values.env | default dict) "PYTHONPATH")) -}}
+{{- include "ray.fail" (list "env.PYTHONPATH" "is where packages are found" "remove it, or put the packages into an image") -}}
+{{- end -}}
+{{- if and $values.packages $values.networkPolicy.enabled (eq $global.network.egress "restricted") (not $values.networkPolicy.https) (not $global.network.egressCidrs) (not $values.networkPolicy.to) -}}
+{{- include "ray.fail" (list "packages" "cannot be fetched: egress is restricted" "set networkPolicy.https: true, or let the pods reach an index (networkPolicy.to)") -}}
+{{- end -}}
+{{- range $direction := list "from" "to" -}}
+{{- if and (get $values.networkPolicy $direction) (not $values.networkPolicy.enabled) -}}
+{{- include "ray.fail" (list (printf "networkPolicy.%s" $direction) "is not read while networkPolicy.enabled is false" "set it to true, or remove the peers") -}}
+{{- end -}}
+{{- end -}}
+{{- if and (ne $global.network.egress "restricted") (or $values.networkPolicy.https $values.networkPolicy.to) -}}
+{{- include "ray.fail" (list (printf "networkPolicy.%s" (ternary "https" "to" $values.networkPolicy.https)) "is not read: egress is open in this environment" "remove it, or set global.ray.network.egress: restricted") -}}
+{{- end -}}
+{{- if $values.queue }}{{ include "ray.validateQueue" (list $global $values $groups 0) }}{{ end -}}
 {{- end -}}
 
-{{/* ray.validateQueue (list VALUES GROUPS EXTRA): Kueue's limits; EXTRA pod sets beside head and groups. */}}
+{{/* ray.validateVariable (list PATH NAME): variables that are not the user's to set. */}}
+{{- define "ray.validateVariable" -}}
+{{- $path := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- if has $name (list "RAY_REDIS_ADDRESS" "REDIS_PASSWORD" "REDIS_USERNAME" "RAY_external_storage_namespace") -}}
+{{- include "ray.fail" (list $path "is part of GCS fault tolerance" "use gcsFaultTolerance.redis") -}}
+{{- else if has $name (list "RAY_AUTH_MODE" "RAY_AUTH_TOKEN" "RAY_AUTH_TOKEN_PATH" "RAY_ENABLE_K8S_TOKEN_AUTH") -}}
+{{- include "ray.fail" (list $path "is set by the operator" "use auth.mode and auth.existingSecret") -}}
+{{- else if eq $name "RAY_enable_autoscaler_v2" -}}
+{{- include "ray.fail" (list $path "is set by the operator" "use autoscaling.version") -}}
+{{- else if has $name (list "RAY_USE_TLS" "RAY_TLS_SERVER_CERT" "RAY_TLS_SERVER_KEY" "RAY_TLS_CA_CERT") -}}
+{{- include "ray.fail" (list $path "is part of TLS between the nodes" "use tls") -}}
+{{- else if has $name (list "RAY_CLUSTER_NAME" "RAY_CLUSTER_NAMESPACE" "RAY_CLOUD_INSTANCE_ID" "RAY_NODE_TYPE_NAME" "RAY_IP" "FQ_RAY_IP" "RAY_PORT" "RAY_ADDRESS" "KUBERAY_GEN_RAY_START_CMD" "RAY_USAGE_STATS_EXTRA_TAGS" "RAY_USAGE_STATS_KUBERAY_IN_USE") -}}
+{{- include "ray.fail" (list $path "is set by the operator" "remove it") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ray.validateQueue (list GLOBAL VALUES GROUPS EXTRA): Kueue's limits; EXTRA pod sets beside head and groups. */}}
 {{- define "ray.validateQueue" -}}
-{{- $values := index . 0 -}}
-{{- $groups := index . 1 -}}
-{{- if $values.queue.name -}}
-{{- $most := ternary 7 17 (semverCompare "<0.11.0-0" (toString $values.queue.kueueVersion)) -}}
-{{- $most = sub $most (int (index . 2)) | int -}}
+{{- $global := index . 0 -}}
+{{- $values := index . 1 -}}
+{{- $groups := index . 2 -}}
+{{- $queue := $values.queue -}}
+{{- if not $queue.name -}}
+{{- if $queue.priorityClass -}}
+{{- include "ray.fail" (list "queue.priorityClass" "is a priority in a queue, and queue.name is empty" "name a queue, or remove it") -}}
+{{- end -}}
+{{- if ne $queue.scheduler "kueue" -}}
+{{- include "ray.fail" (list "queue.scheduler" (printf "is %s, and queue.name is empty" $queue.scheduler) "name a queue, or remove it") -}}
+{{- end -}}
+{{- else if eq $queue.scheduler "kueue" -}}
+{{- $most := ternary 7 17 (semverCompare "<0.11.0-0" (toString $queue.kueueVersion)) -}}
+{{- $most = sub $most (int (index . 3)) | int -}}
 {{- if gt (len $groups.workers) $most -}}
-{{- include "ray.fail" (list "workers" (printf "%d groups; Kueue %s admits %d here" (len $groups.workers) (toString $values.queue.kueueVersion) $most) "make fewer groups, or upgrade Kueue and set queue.kueueVersion") -}}
+{{- include "ray.fail" (list "workers" (printf "%d groups; Kueue %s admits %d here" (len $groups.workers) (toString $queue.kueueVersion) $most) "make fewer groups, or upgrade Kueue and set queue.kueueVersion") -}}
 {{- end -}}
 {{- if $values.autoscaling.enabled -}}
 {{- include "ray.fail" (list "autoscaling.enabled" "Kueue admits clusters of a fixed size only" "turn it off, or remove queue.name") -}}
 {{- end -}}
-{{- else if $values.queue.priorityClass -}}
-{{- include "ray.fail" (list "queue.priorityClass" "is Kueue's, and queue.name is empty" "name a queue, or remove it") -}}
+{{- else -}}
+{{- if ne $queue.scheduler $global.operator.batchScheduler -}}
+{{- include "ray.fail" (list "queue.scheduler" (printf "is %s, and the operator works with %s" $queue.scheduler ($global.operator.batchScheduler | default "none")) (printf "install the operator with global.ray.operator.batchScheduler: %s, and say so here" $queue.scheduler)) -}}
+{{- end -}}
+{{- if and $queue.priorityClass (ne $queue.scheduler "volcano") -}}
+{{- include "ray.fail" (list "queue.priorityClass" (printf "%s takes none from the custom resource" $queue.scheduler) "use pods.priorityClassName") -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

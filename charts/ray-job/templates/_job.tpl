@@ -91,7 +91,7 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- if not $job.shutdownAfterJobFinishes -}}
 {{- include "ray.fail" (list "job.suspend" "needs shutdownAfterJobFinishes" "set job.shutdownAfterJobFinishes: true") -}}
 {{- end -}}
-{{- if $values.queue.name -}}
+{{- if and $values.queue.name (eq $values.queue.scheduler "kueue") -}}
 {{- include "ray.fail" (list "job.suspend" "belongs to Kueue when queue.name is set" "remove one of the two") -}}
 {{- end -}}
 {{- if $job.schedule.cron -}}
@@ -106,7 +106,7 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- include "ray.fail" (list "job.backoffLimit" "does not go with job.clusterSelector: a retry would need a new cluster" "set it to 0") -}}
 {{- end -}}
 {{- if $values.queue.name -}}
-{{- include "ray.fail" (list "queue.name" "does not go with job.clusterSelector: Kueue admits clusters" "remove one of the two") -}}
+{{- include "ray.fail" (list "queue.name" "does not go with job.clusterSelector: queues admit clusters" "remove one of the two") -}}
 {{- end -}}
 {{- end -}}
 {{- if $job.deletionRules -}}
@@ -156,10 +156,13 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- end -}}
 {{- end -}}
 {{- if $values.queue.name -}}
-{{- if not $job.shutdownAfterJobFinishes -}}
+{{- if and (eq $values.queue.scheduler "kai-scheduler") (eq $mode "K8sJobMode") -}}
+{{- include "ray.fail" (list "job.submissionMode" "KAI does not take jobs of mode K8sJobMode: it would wait for the submitter, which waits for the cluster" "use HTTPMode") -}}
+{{- end -}}
+{{- if and (eq $values.queue.scheduler "kueue") (not $job.shutdownAfterJobFinishes) -}}
 {{- include "ray.fail" (list "job.shutdownAfterJobFinishes" "must be true in a queue: Kueue wants its quota back" "set it to true") -}}
 {{- end -}}
-{{- include "ray.validateQueue" (list $values (index . 2) (ternary 1 0 (eq $mode "K8sJobMode"))) -}}
+{{- include "ray.validateQueue" (list $global $values (index . 2) (ternary 1 0 (eq $mode "K8sJobMode"))) -}}
 {{- end -}}
 {{- if $job.schedule.cron -}}
 {{- if contains "TZ=" $job.schedule.cron -}}
