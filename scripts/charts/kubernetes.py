@@ -44,7 +44,7 @@ def folder(version: str = VERSION) -> Path:
 
 @cache
 def definitions() -> dict[str, Schema]:
-    """Every definition by name: `kubernetes.Container`, `kubernetes.networking.v1.NetworkPolicyPeer`."""
+    """Every definition by name, as `kubernetes.Container`; outside of core with its group."""
     whole = json.loads((folder() / "_definitions.json").read_text())["$defs"]
     found = {_short(name): _cleaned(schema) for name, schema in whole.items()}
     for name, fields in _OURS.items():

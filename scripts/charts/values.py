@@ -43,7 +43,8 @@ def shared(chart: str) -> str:
     text = SOURCE.read_text()
     lines = text.splitlines()
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    assert isinstance(root, yaml.MappingNode)
+    if not isinstance(root, yaml.MappingNode):
+        raise UserError(f"{SOURCE.name} is not a map")
     gone = _dropped(root, lines, chart)
     kept = [line for at, line in enumerate(lines) if at not in gone and not _ONLY.match(line)]
     return "\n".join(kept).strip() + "\n"
