@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from deploy.environments import environment
-from deploy.kube import Kube
-from deploy.workloads import Job, StandingCluster, workload
+from deploy.helm import Release
+from deploy.kube import Kube, condition
+from deploy.platform import namespace_object
+from deploy.workloads import Job, StandingCluster, merge, workload
 from lib.paths import ROOT
 from local import snapshot
 
@@ -79,3 +88,62 @@ def eventually(look: Callable[[], T | None], seconds: float, what: str) -> T:
             return found
         time.sleep(0.5)
     pytest.fail(f"not within {seconds:.0f} s: {what}")
+
+
+def release(chart: str, namespace: str, values: dict[str, Any], folder: Path) -> Release:
+    """A chart, named after its namespace, on the local environment with further values."""
+    place = environment("local")
+    file = folder / f"{chart}-{time.monotonic_ns()}.yaml"
+    file.write_text(json.dumps(values))
+    return Release(namespace, chart, namespace, [*place.values(), file], place.kubeconfig)
+
+
+@contextmanager
+def installed(kube: Kube, chart: str, namespace: str, values: dict[str, Any]) -> Iterator[Release]:
+    """The chart in a namespace of its own; both are gone after the block."""
+    kube.apply(namespace_object(namespace))
+    with tempfile.TemporaryDirectory() as folder:
+        # no claim to wait for: these tests are about the pods
+        found = release(chart, namespace, merge(NO_STORAGE, values), Path(folder))
+        try:
+            found.upgrade()
+            yield found
+        finally:
+            found.uninstall()
+            kube.run("delete", "namespace", namespace, "--wait=true", timeout=300)
+
+
+NO_STORAGE: dict[str, Any] = {"global": {"ray": {"storage": {"claim": ""}}}}
+
+
+def pods(kube: Kube, namespace: str, kind: str) -> list[str]:
+    """Names of the pods of a Ray node type that run and are ready."""
+    found = kube.list("pods", namespace, f"ray.io/node-type={kind}")
+    return [
+        str(pod["metadata"]["name"])
+        for pod in found
+        if condition(pod, "Ready") and "deletionTimestamp" not in pod["metadata"]
+    ]
+
+
+def authority() -> dict[str, str]:
+    """Certificate and key of an authority, as a Secret holds them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return {"tls.crt": certificate.public_bytes(pem).decode(), "tls.key": private.decode()}
