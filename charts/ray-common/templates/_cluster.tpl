@@ -110,6 +110,10 @@ secure as ours unless it says otherwise, with quantities in canonical form. */}}
 {{- $storage := include "ray.storage" (list $root $global) | fromJson -}}
 {{- $pod := $group.pod -}}
 {{- $env := include "ray.overlay" (list (include "ray.env" (list $root $global (index . 3)) | fromJson) $group.env) | fromJson -}}
+{{- /* On SIGTERM Ray drains its node: Serve starts replicas elsewhere first, Train hears of it. A head takes all of its
+      cluster with it, and nothing that it could wait for. */}}
+{{- $drain := ternary 0 (max 0 (sub (int $values.terminationGracePeriodSeconds) 5) | int) $isHead -}}
+{{- if not (hasKey $env "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S") }}{{ $_ := set $env "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S" (toString $drain) }}{{ end -}}
 {{- if and $group.spot (not (hasKey $env "RAY_NODE_MARKET_TYPE")) }}{{ $_ := set $env "RAY_NODE_MARKET_TYPE" "spot" }}{{ end -}}
 {{- $autoscaled := and $isHead $values.autoscaling.enabled -}}
 {{- /* The node's agent checks the raylet and, on the head, the GCS. A head is ready when it can take jobs; a worker
@@ -166,6 +170,15 @@ spec:
         {{- range $name, $kind := . }}
         - {{ $kind }}Ref: {name: {{ $name }}}
         {{- end }}
+      {{- end }}
+      {{- if $values.keepLogs }}
+      lifecycle:
+        preStop:
+          exec:
+            command:
+              - bash
+              - -c
+              - logs="$STORAGE_PATH/$RUN_NAME/logs/$HOSTNAME"; mkdir -p "$logs" && cp -rL /tmp/ray/session_latest/logs/. "$logs"
       {{- end }}
       livenessProbe:
         {{- include "ray.probe" (list $values.probes.liveness $alive) | nindent 8 }}

@@ -55,6 +55,9 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list "storage.mountPath" (printf "%s is needed by the system or by Ray" $storage.mountPath) "choose another path, for example /mnt/rayworks") -}}
 {{- end -}}
 {{- end -}}
+{{- if and $values.keepLogs (not $storage.claim) -}}
+{{- include "ray.fail" (list "keepLogs" "needs a claim to copy to, and storage.claim is empty" "name a claim (storage.claim or global.ray.storage.claim), or leave it off") -}}
+{{- end -}}
 {{- if and $values.networkPolicy.enabled $values.autoscaling.enabled (eq $global.network.egress "restricted") (not $global.network.apiServer.cidrs) -}}
 {{- include "ray.fail" (list "global.ray.network.apiServer.cidrs" "is empty: with restricted egress the autoscaler could not reach the API server" "give its addresses (kubectl get endpointslices kubernetes)") -}}
 {{- end -}}
