@@ -106,6 +106,7 @@ def installed(kube: Kube, chart: str, namespace: str, values: dict[str, Any]) ->
         # no claim to wait for: these tests are about the pods
         found = release(chart, namespace, merge(NO_STORAGE, values), Path(folder))
         try:
+            environment("local").provide(found.template(), print)
             found.upgrade()
             yield found
         finally:

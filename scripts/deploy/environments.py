@@ -27,6 +27,9 @@ class Environment(Protocol):
     def fits(self, workload: str, needs: Needs) -> None:
         """Raise UserError when the place can never hold what a workload asks for."""
 
+    def provide(self, manifests: str, report: Report) -> None:
+        """Have the images that manifests name, and that the stages have not made."""
+
     def to_undo(self, inside: list[Stage]) -> list[Stage]:
         """What is to be undone, in the order of its making; inside: stages in the cluster."""
 
@@ -54,12 +57,12 @@ class _Images:
     wanted = ("operator", "ray")
 
     def check(self) -> str | None:
-        return values.summary() if images.present(self.wanted) else None
+        return values.summary(self.wanted) if images.present(self.wanted) else None
 
     def action(self, report: Report) -> str:
         images.build(self.wanted, report)
         values.write()
-        return values.summary()
+        return values.summary(self.wanted)
 
     def undo(self, report: Report) -> str:
         return "kept in the cache (make clean-cache removes them)"
@@ -82,6 +85,12 @@ class Local:
     def fits(self, workload: str, needs: Needs) -> None:
         """Compare with the cores and the memory that the node can give to pods."""
         values.check_fits(workload, cpu=needs.cpu, memory=needs.memory, gpus=needs.gpus)
+
+    def provide(self, manifests: str, report: Report) -> None:
+        """Build what few workloads need, such as Redis, when one does."""
+        named = images.named_in(manifests)
+        if not images.present(named):
+            images.build(named, report)
 
     def to_undo(self, inside: list[Stage]) -> list[Stage]:
         """Only the box: its end ends all that runs in it."""

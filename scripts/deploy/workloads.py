@@ -180,6 +180,7 @@ class Workload(ABC):
         self.prepare()
         report(f"installing chart {self.what.chart}")
         if not self.release.current() or self.object() is None:
+            self.place.provide(self.release.template(), report)
             self.release.upgrade()
         return self.wait(report)
 

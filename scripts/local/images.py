@@ -106,6 +106,7 @@ IMAGES: dict[str, Image] = {
     "metrics-server": _local("metrics-server", "metrics-server"),
     # of what is deployed on it
     "debian": _local("debian"),
+    "redis": Image(layout.IMAGES / "local" / "redis", parent="debian"),
     "base": Image(layout.IMAGES / "base", parent="debian"),
     # Gigabytes that change with a version, and apart from them kilobytes that change all day.
     "ray-deps": Image(
@@ -194,6 +195,12 @@ def _binary(name: str) -> Path:
     if not path.exists():
         raise UserError(f"{name} is not there: {path}", "make tools")
     return path
+
+
+def named_in(manifests: str) -> set[str]:
+    """Images of ours, by name, that manifests ask for as the sources on this disk stand."""
+    found = set(re.findall(rf"\b{re.escape(REGISTRY)}/([a-z0-9-]+:[0-9a-f]{{12}})\b", manifests))
+    return {name for name in IMAGES if f"{name}:{reference(name).tag}" in found}
 
 
 def present(names: Iterable[str]) -> bool:

@@ -6,6 +6,7 @@ before it, the workload's values after.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,8 @@ HEAD_CPU, HEAD_MEMORY = 150, GI
 #: Kept for the cluster's own pods and the operator, in millicores and bytes.
 PLATFORM_CPU, PLATFORM_MEMORY = 250, 640 * MI
 
-#: Images that charts name.
-CHART_IMAGES = ("ray", "operator")
+#: Images that charts name; not all of them are built for every deployment.
+CHART_IMAGES = ("ray", "operator", "redis")
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,6 @@ def check_fits(workload: str, *, cpu: float, memory: float, gpus: float = 0) -> 
         )
 
 
-def summary() -> str:
-    """The charts' images in a line."""
-    return ", ".join(f"{name}:{images.reference(name).tag}" for name in CHART_IMAGES)
+def summary(names: Iterable[str]) -> str:
+    """Images in a line."""
+    return ", ".join(f"{name}:{images.reference(name).tag}" for name in names)

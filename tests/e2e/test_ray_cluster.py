@@ -55,7 +55,10 @@ def test_workers_come_by_demand_and_go_without(kube: Kube) -> None:
 
             @ray.remote(num_cpus=1)
             def node():
-                time.sleep(20)
+                # until each of the three has a worker of its own
+                while sum(node["Alive"] for node in ray.nodes()) < 4:
+                    time.sleep(0.5)
+                time.sleep(5)
                 return ray.get_runtime_context().get_node_id()
 
             print(len(set(ray.get([node.remote() for _ in range(3)]))))

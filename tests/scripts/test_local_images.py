@@ -192,3 +192,9 @@ def test_only_the_named_sources_count(sources: Path, monkeypatch: pytest.MonkeyP
     assert images.reference("deps") == before
     (sources / "code" / "lock").write_text("2")
     assert images.reference("deps") != before
+
+
+def test_finds_the_images_that_manifests_ask_for() -> None:
+    redis = images.reference("redis")
+    text = f"image: {redis}\nother: {images.REGISTRY}/pause:000000000000\nimage: redis:7\n"
+    assert images.named_in(text) == {"redis"}
