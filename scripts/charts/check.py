@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from charts import crds, docs, kubernetes, schema, values
-from charts.places import APPLICATIONS, CHARTS, environments, scenarios, workloads
+from charts.places import APPLICATIONS, CHARTS, environments, examples, scenarios, workloads
 from lib.errors import UserError
 from lib.paths import ROOT, tool
 from lib.shell import run
@@ -64,6 +64,8 @@ def renderings() -> Iterator[Rendering]:
     for chart in APPLICATIONS:
         for name, path in scenarios(chart).items():
             yield Rendering(chart, f"{chart}, scenario {name}", (path,))
+        for name, path in examples(chart).items():
+            yield Rendering(chart, f"{chart}, example {name}", (path,))
     for place, file in environments().items():
         yield Rendering("ray-operator", f"ray-operator on {place}", (file,))
         for name, path in workloads().items():
