@@ -71,6 +71,19 @@ def provide(
         fetched.result()
 
 
+def made(tool: Tool) -> Path:
+    """A tool's folder in the cache, made if it is not there; nothing is linked into the checkout.
+
+    Raises:
+        UserError: the machine lacks something, or the build failed.
+    """
+    if not ready(tool):
+        preflight.check([tool], set())
+        with _sources():
+            _build(tool)
+    return tool.entry
+
+
 @contextmanager
 def _sources() -> Iterator[None]:
     """Keep Go's downloads and compiled packages while tools are built, and drop them at the end.

@@ -33,6 +33,7 @@ class Tool:
         renames: a program's name as Go derives it from its package, and ours for it.
         stamps: Go variables set by the linker; {version}, {major} and {minor} are filled in.
         share: files of the module that are kept beside the programs, as glob patterns.
+        home: the folder that its own is in.
     """
 
     name: str
@@ -42,11 +43,12 @@ class Tool:
     renames: Mapping[str, str] = field(default_factory=dict)
     stamps: Mapping[str, str] = field(default_factory=dict)
     share: tuple[str, ...] = ()
+    home: Path = _HERE
 
     @property
     def folder(self) -> Path:
         """The wrapper module."""
-        return _HERE / self.name
+        return self.home / self.name
 
     @functools.cached_property
     def _gomod(self) -> str:

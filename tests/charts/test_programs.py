@@ -435,6 +435,36 @@ def test_helm_test_of_the_operator(tmp_path: Path, kinds: int, code: int) -> Non
     assert code == 0 or "RayCronJob, RayService" in done.stderr
 
 
+def test_helm_test_of_the_operator_waits_for_the_one_that_works(tmp_path: Path) -> None:
+    def lease(age: int) -> Answer:
+        renewed = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
+        when = renewed.isoformat().replace("+00:00", "Z")
+        spec = {"holderIdentity": "pod", "leaseDurationSeconds": 15, "renewTime": when}
+        return 200, {"spec": spec}
+
+    answers: list[Callable[[], Answer]] = [
+        lambda: (404, {}),
+        lambda: (200, {"spec": {"holderIdentity": ""}}),
+        lambda: lease(60),
+        lambda: lease(1),
+    ]
+
+    def api(method: str, path: str, body: Any) -> Answer:
+        if path == "/apis/coordination.k8s.io/v1/namespaces/team/leases/leader":
+            return answers.pop(0)()
+        if path == "/apis/ray.io/v1":
+            kinds = ("RayCluster", "RayJob", "RayService", "RayCronJob")
+            return 200, {"resources": [{"kind": kind} for kind in kinds]}
+        return 200, {"status": {"availableReplicas": 2}}
+
+    with api_server(tmp_path, api) as server:
+        env = {"DEPLOYMENT": "op", "LEASE": "leader"}
+        done = program("ray-operator/files/test.py", env, tmp_path, server)
+    assert done.returncode == 0, done.stderr
+    assert answers == []
+    assert "operators available: 2" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("log", "open_to_all", "code"), [("42", False, 0), ("41", False, 1), ("42", True, 1)]
 )

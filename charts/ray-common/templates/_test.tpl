@@ -2,6 +2,11 @@
 `helm test`: a pod in the Ray image that satisfies restricted Pod Security, with one Python script.
 */}}
 
+{{/* ray.testName ROOT: name of the pod and of its account; several charts of one release each have a test. */}}
+{{- define "ray.testName" -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}-test
+{{- end -}}
+
 {{- define "ray.testAnnotations" -}}
 helm.sh/hook: test
 helm.sh/hook-weight: {{ . | quote }}
@@ -15,7 +20,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ $root.Release.Name }}-test
+  name: {{ include "ray.testName" $root }}
   labels:
     {{- include "ray.podLabels" (list $root "test") | nindent 4 }}
   annotations:
@@ -52,7 +57,7 @@ spec:
 apiVersion: {{ ternary "v1" "rbac.authorization.k8s.io/v1" (eq $kind "ServiceAccount") }}
 kind: {{ $kind }}
 metadata:
-  name: {{ $root.Release.Name }}-test
+  name: {{ include "ray.testName" $root }}
   labels:
     {{- include "ray.labels" $root | nindent 4 }}
   annotations:
@@ -66,10 +71,10 @@ rules:
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: {{ $root.Release.Name }}-test
+  name: {{ include "ray.testName" $root }}
 subjects:
   - kind: ServiceAccount
-    name: {{ $root.Release.Name }}-test
+    name: {{ include "ray.testName" $root }}
     namespace: {{ $root.Release.Namespace }}
 {{- end }}
 {{- end }}

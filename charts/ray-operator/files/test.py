@@ -1,14 +1,17 @@
-"""helm test: the custom resources are served, and the operator is available.
+"""helm test: the custom resources are served, and an operator works.
 
-Environment: DEPLOYMENT, the operator's.
+Environment: DEPLOYMENT, the operator's; LEASE, that of the operator that was elected, absent
+without an election.
 """
 # ruff: noqa: S310 - the addresses are http by construction
 
+import datetime
 import json
 import os
 import ssl
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -30,14 +33,33 @@ def get(path):
         return json.load(response)
 
 
+def leads():
+    """Whether an operator holds the lease, and has said so lately."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{os.environ['LEASE']}"
+    try:
+        lease = get(path)["spec"]
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return False
+        raise
+    if not lease.get("holderIdentity"):
+        return False
+    renewed = datetime.datetime.fromisoformat(lease["renewTime"])
+    age = datetime.datetime.now(datetime.UTC) - renewed
+    return age.total_seconds() < lease["leaseDurationSeconds"]
+
+
 served = {one["kind"] for one in get("/apis/ray.io/v1")["resources"]}
 if missing := {"RayCluster", "RayJob", "RayService", "RayCronJob"} - served:
     sys.exit(f"not served: {', '.join(sorted(missing))}; install chart ray-crds")
 
 deadline = time.monotonic() + PATIENCE_S
 path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{os.environ['DEPLOYMENT']}"
-while not (ready := get(path).get("status", {}).get("availableReplicas", 0)):
+while True:
+    ready = get(path).get("status", {}).get("availableReplicas", 0)
+    if ready and ("LEASE" not in os.environ or leads()):
+        break
     if time.monotonic() > deadline:
-        sys.exit("the operator is not available")
+        sys.exit("no operator was elected" if ready else "the operator is not available")
     time.sleep(1)
-print(f"custom resources are served, {ready} operator available")
+print(f"custom resources are served, operators available: {ready}")

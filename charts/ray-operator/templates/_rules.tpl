@@ -26,8 +26,11 @@ and service status, Routes, Gateways and Ingresses: those only where they are us
   resources: [raycronjobs]
   verbs: [get, list, watch]
 - apiGroups: [ray.io]
-  resources: [raycronjobs/status, raycronjobs/finalizers]
+  resources: [raycronjobs/status]
   verbs: [get, update]
+- apiGroups: [ray.io]
+  resources: [raycronjobs/finalizers]
+  verbs: [update]
 {{- end }}
 # patch of pods and pods/resize: not for itself, but nobody may create a Role with more than they have, and the
 # autoscaler's Role has these.
@@ -65,32 +68,22 @@ and service status, Routes, Gateways and Ingresses: those only where they are us
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
   verbs: [get, list, watch, create]
-- apiGroups: [networking.k8s.io]
-  resources: [ingressclasses]
-  verbs: [get, list, watch]
 {{- end }}
 {{- if include "ray.gate" (list $global "RayServiceIncrementalUpgrade") }}
 - apiGroups: [gateway.networking.k8s.io]
   resources: [gateways, httproutes]
   verbs: [get, list, watch, create, update]
 {{- end }}
-{{- with $root.Values.batchScheduler }}
-{{- if eq . "volcano" }}
+{{- /* The others need nothing but labels of the pods. */}}
+{{- if eq $global.operator.batchScheduler "volcano" }}
 - apiGroups: [scheduling.volcano.sh]
   resources: [podgroups]
-  verbs: [get, list, watch, create, update, delete]
-- apiGroups: [apiextensions.k8s.io]
-  resources: [customresourcedefinitions]
-  verbs: [get]
+  verbs: [get, list, watch, create, update]
+{{- else if eq $global.operator.batchScheduler "scheduler-plugins" }}
+- apiGroups: [scheduling.x-k8s.io]
+  resources: [podgroups]
+  verbs: [get, list, watch, create]
 {{- end }}
-{{- end }}
-{{- end -}}
-
-{{/* Labels by which the operator's own Service and policies select. */}}
-{{- define "ray-operator.selector" -}}
-app.kubernetes.io/component: operator
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/part-of: rayworks
 {{- end -}}
 
 {{/* ray-operator.guardMetadata (list ROOT WEIGHT): a part of the hook that guards the uninstall. */}}
