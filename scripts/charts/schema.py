@@ -29,8 +29,10 @@ _DESCRIPTION = re.compile(r"^\s*# -- (?:\(\w+\) )?(.*)$")
 
 
 def definitions() -> dict[str, Schema]:
-    """Shapes that several charts use, by name."""
+    """Shapes that several charts use, and those of one in definitions-<chart>.yaml, by name."""
     loaded: dict[str, Schema] = yaml.safe_load(DEFINITIONS.read_text())
+    for path in sorted(DEFINITIONS.parent.glob("definitions-*.yaml")):
+        loaded |= yaml.safe_load(path.read_text())
     return kubernetes.definitions() | {"cron": {"type": "string", "pattern": _cron()}} | loaded
 
 
