@@ -109,6 +109,13 @@ cluster's default. */}}
 {{- if and (ne $claim.namespace $root.Release.Namespace) (not (lookup "v1" "Namespace" "" $claim.namespace)) -}}
 {{- include "ray.fail" (list (printf "%s.namespaces" $path) (printf "names %s, which is not there" $claim.namespace) "make the namespace first, or leave it out") -}}
 {{- end -}}
+{{- if not $claim.volume -}}
+{{- with lookup "v1" "PersistentVolume" "" (printf "%s.%s" $claim.namespace $claim.name) -}}
+{{- if eq (dig "status" "phase" "" .) "Available" -}}
+{{- include "ray.fail" (list (printf "%s.className" $path) (printf "is to make a volume, and %s is there, reserved for this claim: it would get that one" .metadata.name) (printf "kubectl delete pv %s (the data stays where it is), or give it as volume" .metadata.name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if not (or $claim.volume $claim.class) -}}
 {{- $from := include "ray-storage.liveClass" $class | fromJson -}}
 {{- if not $from -}}
