@@ -48,20 +48,19 @@ Claims with their volumes, one for each namespace, and the plan: all that the ch
 {{- $size -}}
 {{- end -}}
 
-{{/* ray-storage.volume (list PATH VOLUME NAMESPACE CLAIM MODE): a PersistentVolume's source, as JSON. What somebody else
-has made is never deleted, so the reclaim policy is always Retain. */}}
+{{/* ray-storage.volume (list PATH VOLUME NAMESPACE CLAIM MODE TYPES NAMES): a PersistentVolume, as JSON. */}}
 {{- define "ray-storage.volume" -}}
 {{- $path := index . 0 -}}
 {{- $volume := index . 1 -}}
 {{- $namespace := index . 2 -}}
 {{- /* No namespace has a dot, so that no two names are alike. */ -}}
 {{- $pv := printf "%s.%s" $namespace (index . 3) -}}
-{{- $name := include "ray-storage.type" (list $path $volume "volume") -}}
-{{- $type := get (include "ray-storage.types" . | fromYaml) $name -}}
+{{- $name := include "ray-storage.type" (list $path $volume "volume" (index . 5)) -}}
+{{- $type := get (index . 5) $name -}}
 {{- $where := printf "%s.%s" $path $name -}}
 {{- $fields := include "ray.overlay" (list $type.defaults (get $volume $name)) | fromJson -}}
 {{- $attributes := include "ray-storage.settings" (list $where $fields $type "volume" (printf "%s.attributes" $path) ($volume.attributes | default dict)) | fromJson -}}
-{{- $options := (include "ray-storage.options" (list $path $type $fields $volume.mountOptions (index . 4)) | fromJson).options -}}
+{{- $options := (include "ray-storage.options" (list $path $type $fields $volume.mountOptions (index . 4) (index . 6)) | fromJson).options -}}
 {{- $handle := $pv -}}
 {{- $csi := dict "driver" $type.driver -}}
 {{- $pod := false -}}
@@ -138,11 +137,12 @@ has made is never deleted, so the reclaim policy is always Retain. */}}
 {{- define "ray-storage.plan" -}}
 {{- $global := include "ray.global" . | fromJson -}}
 {{- $types := include "ray-storage.types" . | fromYaml -}}
+{{- $names := include "ray-storage.optionNames" . | fromYaml -}}
 {{- $disks := include "ray-storage.disks" . | fromYaml -}}
 {{- $classes := dict -}}
 {{- range $name, $class := .Values.classes -}}
 {{- if and (kindIs "map" $class) (ne (toString $class.enabled) "false") -}}
-{{- $_ := set $classes $name (include "ray-storage.class" (list $name $class) | fromJson) -}}
+{{- $_ := set $classes $name (include "ray-storage.class" (list $name $class $types $names) | fromJson) -}}
 {{- end -}}
 {{- end -}}
 {{- $claims := list -}}
@@ -171,7 +171,7 @@ has made is never deleted, so the reclaim policy is always Retain. */}}
 {{- range $namespace := $claim.namespaces | default (list $.Release.Namespace) -}}
 {{- $volume := dict -}}
 {{- if $claim.volume -}}
-{{- $volume = include "ray-storage.volume" (list (printf "%s.volume" $path) $claim.volume $namespace $name $mode) | fromJson -}}
+{{- $volume = include "ray-storage.volume" (list (printf "%s.volume" $path) $claim.volume $namespace $name $mode $types $names) | fromJson -}}
 {{- with $volume.source.csi -}}
 {{- $key := printf "%s %s" $namespace .volumeHandle -}}
 {{- if hasKey $handles $key -}}

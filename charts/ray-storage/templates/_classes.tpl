@@ -2,14 +2,14 @@
 Classes, and what they share with volumes: which type, the driver's settings, mount options, who may mount.
 */}}
 
-{{/* ray-storage.type (list PATH BLOCK KIND): which type a class or a volume is of; KIND is class or volume. */}}
+{{/* ray-storage.type (list PATH BLOCK KIND TYPES): which type a class or a volume is of; KIND is class or volume. */}}
 {{- define "ray-storage.type" -}}
 {{- $path := index . 0 -}}
 {{- $block := index . 1 -}}
 {{- $kind := index . 2 -}}
 {{- $known := list -}}
 {{- $given := list -}}
-{{- range $name, $type := include "ray-storage.types" . | fromYaml -}}
+{{- range $name, $type := index . 3 -}}
 {{- if hasKey $type $kind }}{{ $known = append $known $name }}{{ end -}}
 {{- if kindIs "map" (get $block $name) }}{{ $given = append $given $name }}{{ end -}}
 {{- end -}}
@@ -105,8 +105,8 @@ it is the pod's identity. */}}
 {{- dict "settings" $settings "pod" (eq $auth "workloadIdentity") | toJson -}}
 {{- end -}}
 
-{{/* ray-storage.options (list PATH TYPE FIELDS GIVEN MODE): mount options, the type's own where none are given (nil), as
-JSON under "options". */}}
+{{/* ray-storage.options (list PATH TYPE FIELDS GIVEN MODE NAMES): mount options, the type's own where none are given (nil),
+as JSON under "options"; NAMES as ray-storage.optionNames has them. */}}
 {{- define "ray-storage.options" -}}
 {{- $path := index . 0 -}}
 {{- $type := index . 1 -}}
@@ -114,7 +114,7 @@ JSON under "options". */}}
 {{- $mode := index . 4 -}}
 {{- $options := get $type.options $mount | default list -}}
 {{- if kindIs "slice" (index . 3) }}{{ $options = index . 3 }}{{ end -}}
-{{- $names := include "ray-storage.optionNames" . | fromYaml -}}
+{{- $names := index . 5 -}}
 {{- $known := splitList " " (get $names $mount | default "") -}}
 {{- if not (has $mount (list "fuse" "s3")) }}{{ $known = concat $known (splitList " " $names.all) }}{{ end -}}
 {{- $form := "^[a-z_][a-z0-9_]*(=[^\\s,]+)?$" -}}
@@ -151,12 +151,12 @@ JSON under "options". */}}
 {{- dict "options" $options | toJson -}}
 {{- end -}}
 
-{{/* ray-storage.class (list NAME CLASS): a StorageClass, as JSON. */}}
+{{/* ray-storage.class (list NAME CLASS TYPES NAMES): a StorageClass, as JSON. */}}
 {{- define "ray-storage.class" -}}
 {{- $path := printf "classes.%s" (index . 0) -}}
 {{- $class := index . 1 -}}
-{{- $name := include "ray-storage.type" (list $path $class "class") -}}
-{{- $type := get (include "ray-storage.types" . | fromYaml) $name -}}
+{{- $name := include "ray-storage.type" (list $path $class "class" (index . 2)) -}}
+{{- $type := get (index . 2) $name -}}
 {{- $where := printf "%s.%s" $path $name -}}
 {{- $fields := include "ray.overlay" (list $type.defaults (get $class $name)) | fromJson -}}
 {{- $policy := $class.reclaimPolicy | default "Retain" -}}
@@ -196,7 +196,7 @@ JSON under "options". */}}
 {{- if and (eq $name "localPath") (ne $binding "WaitForFirstConsumer") -}}
 {{- include "ray.fail" (list (printf "%s.volumeBindingMode" $path) "is Immediate: the provisioner would not know on which node" "leave it out") -}}
 {{- end -}}
-{{- $options := (include "ray-storage.options" (list $path $type $fields $class.mountOptions "ReadWriteMany") | fromJson).options -}}
+{{- $options := (include "ray-storage.options" (list $path $type $fields $class.mountOptions "ReadWriteMany" (index . 3)) | fromJson).options -}}
 {{- $annotations := dict -}}
 {{- if eq $name "localPath" -}}
 {{- /* Unlike a hostPath, a local volume is given to a pod's fsGroup. */ -}}
