@@ -26,7 +26,15 @@ from lib.paths import ROOT, tool
 from lib.shell import run
 
 #: Kinds whose schemas are other people's, rendered by an explicit value only.
-FOREIGN_KINDS = ("PodMonitor", "ServiceMonitor", "HTTPRoute", "Certificate")
+FOREIGN_KINDS = (
+    "PodMonitor",
+    "ServiceMonitor",
+    "HTTPRoute",
+    "Certificate",
+    "LocalQueue",
+    "ClusterQueue",
+    "ResourceFlavor",
+)
 
 
 @dataclass(frozen=True, slots=True)

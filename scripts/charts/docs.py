@@ -47,6 +47,7 @@ def generated() -> dict[Path, str]:
             "ray.groupsTable": "workerGroup",
             "ray.podsTable": "podOptions",
             "ray.globalTable": "global",
+            "ray.flavorsTable": "queueFlavor",
         }
         for define, definition in tables.items():
             shared += f'{{{{ define "{define}" -}}}}\n{_table(definition)}\n{{{{- end }}}}\n'
