@@ -223,7 +223,7 @@ def test_a_member_does_not_get_to_another_team_s_dashboard(teams: dict[str, Team
     red, blue = teams[RED], teams[BLUE]
     head = blue.head()["metadata"]["name"]
     with (
-        pytest.raises(UserError, match="(?i)forbidden"),
+        pytest.raises(UserError, match=r"(?i)forbidden"),
         red.ada.forwarded(f"pod/{head}", 8265, BLUE, 18302),
     ):
         pytest.fail("forwarded")
