@@ -8,11 +8,10 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from support import Deployed, eventually, make
+from support import Deployed, eventually
 
 from deploy.environments import environment
 from deploy.helm import Release
@@ -24,7 +23,10 @@ from lib.shell import run
 
 pytestmark = pytest.mark.full
 
-RED, BLUE = "red", "blue"
+RED, BLUE = "team-red", "team-blue"
+
+#: Blue's: a head, with a container that KubeRay adds.
+CLUSTER = "autoscaling: {enabled: true}\nworkers: {w: {replicas: 0, maxReplicas: 1}}\n"
 
 #: Ada may run jobs, a pipeline may install charts; both have accounts in the team's namespace.
 VALUES = """
@@ -34,12 +36,6 @@ roles:
 quota: {{hard: {{requests.cpu: 2}}}}
 storage: {{create: true, size: 1Gi}}
 """
-
-#: Heads only, one with a container that KubeRay adds.
-CLUSTERS = {
-    RED: "autoscaling: {enabled: true}\nworkers: {w: {replicas: 0, maxReplicas: 1}}\n",
-    BLUE: "workers: {w: {replicas: 0}}\n",
-}
 
 #: Says whether a connection comes to be; a blocked one gets no answer at all.
 CONNECT = """
@@ -59,19 +55,19 @@ class Team:
     Args:
         name: of release and namespace.
         release: what gives it its place.
-        cluster: its Ray cluster, `mine`, installed by its pipeline.
         admin: everything may be done with it.
         ada: who may run jobs.
+        pipeline: who may install charts.
     """
 
     name: str
     release: Release
-    cluster: Release
     admin: Kube
     ada: Kube
+    pipeline: Kube
 
     def head(self) -> Object:
-        """The head pod of its cluster."""
+        """Its only head pod."""
         (pod,) = self.admin.list("pods", self.name, "ray.io/node-type=head")
         return pod
 
@@ -95,13 +91,13 @@ def somebody(kube: Kube, team: str, account: str, folder: Path) -> Kube:
     return Kube(path)
 
 
-def neighbour(head: Object) -> Object:
-    """A pod beside a head that listens on a port of its own, and says nothing about resources."""
+def neighbour(team: str, head: Object) -> Object:
+    """A pod of a team, made as a head is, that says nothing about resources, and listens."""
     container = head["spec"]["containers"][0]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "neighbour", "namespace": head["metadata"]["namespace"]},
+        "metadata": {"name": "neighbour", "namespace": team},
         "spec": {
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": False,
@@ -110,61 +106,63 @@ def neighbour(head: Object) -> Object:
                 {
                     "name": "c",
                     "image": container["image"],
-                    "command": ["python", "-m", "http.server", "9000", "--directory", "/proc/self"],
+                    "command": ["python", "-m", "http.server", "9000", "--directory", "/data"],
                     "securityContext": container["securityContext"],
+                    "volumeMounts": [{"name": "data", "mountPath": "/data"}],
                 }
+            ],
+            "volumes": [
+                {"name": "data", "persistentVolumeClaim": {"claimName": "rayworks-storage"}}
             ],
         },
     }
 
 
 def start(kube: Kube, name: str, folder: Path) -> Team:
-    """A team with a cluster, as a platform engineer and then the team's pipeline make them."""
+    """A team, as a platform engineer makes it."""
     place = environment("local")
     values = folder / f"{name}.yaml"
     values.write_text(VALUES.format(team=name))
-    files = [*place.values(), values]
-    release = Release(name, "ray-team", PLATFORM, files, place.kubeconfig)
+    release = Release(name, "ray-team", PLATFORM, [*place.values(), values], place.kubeconfig)
     release.upgrade()
     ada, pipeline = (somebody(kube, name, who, folder) for who in ("ada", "pipeline"))
-    handed, own = folder / f"{name}-handed.yaml", folder / f"{name}-cluster.yaml"
-    path = r"jsonpath={.data.values\.yaml}"
-    handed.write_text(
-        pipeline.run("get", "configmap", "ray-environment", "-o", path, namespace=name)
-    )
-    own.write_text(CLUSTERS[name])
-    cluster = Release("mine", "ray-cluster", name, [handed, own], pipeline.kubeconfig)
+    return Team(name, release, kube, ada, pipeline)
+
+
+def install(team: Team, folder: Path) -> Release:
+    """A Ray cluster, as the team's pipeline installs it with what the team hands on."""
+    handed, own = folder / "handed.yaml", folder / "cluster.yaml"
+    words = ("get", "configmap", "ray-environment", "-o", r"jsonpath={.data.values\.yaml}")
+    handed.write_text(team.pipeline.run(*words, namespace=team.name))
+    own.write_text(CLUSTER)
+    cluster = Release("mine", "ray-cluster", team.name, [handed, own], team.pipeline.kubeconfig)
     cluster.upgrade()
-    return Team(name, release, cluster, kube, ada)
+    return cluster
 
 
 @pytest.fixture(scope="module")
 def teams(
     deployed: Deployed, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Team]]:
-    """Red and blue, each with a Ray cluster that runs and a pod beside its head."""
-    # room for two heads on a small machine
-    assert make("remove", "WORKLOAD=fashion-mnist").returncode == 0
+) -> Iterator[tuple[Team, Team]]:
+    """Red, and blue with a Ray cluster that runs; a pod beside it, and one in red."""
     kube, folder = deployed.kube, tmp_path_factory.mktemp("teams")
-    found: dict[str, Team] = {}
     try:
-        for name in (RED, BLUE):
-            found[name] = start(kube, name, folder)
+        red, blue = start(kube, RED, folder), start(kube, BLUE, folder)
+        assert install(blue, folder).current()
 
         def ready() -> bool:
-            pods = [p for name in found for p in kube.list("pods", name, "ray.io/node-type=head")]
-            return [condition(pod, "Ready") for pod in pods] == [True, True]
+            pods = kube.list("pods", BLUE, "ray.io/node-type=head")
+            return [condition(pod, "Ready") for pod in pods] == [True]
 
-        eventually(ready, 180, "both heads are ready")
-        for team in found.values():
-            kube.apply(neighbour(team.head()))
-        for name in found:
+        eventually(ready, 180, "the head is ready")
+        for name in (RED, BLUE):
+            kube.apply(neighbour(name, blue.head()))
+        for name in (RED, BLUE):
             wait = ["wait", "--for=condition=Ready", "pod/neighbour", "--timeout=60s"]
             kube.run(*wait, namespace=name, timeout=70)
-        yield found
+        yield red, blue
     finally:
-        for team in found.values():
-            team.cluster.uninstall()
+        Release("mine", "ray-cluster", BLUE, [], kube.kubeconfig).uninstall()
         for name in (RED, BLUE):
             Release(name, "ray-team", PLATFORM, [], kube.kubeconfig).uninstall()
         kube.run("delete", "namespace", RED, BLUE, "--ignore-not-found", timeout=180)
@@ -180,20 +178,14 @@ def status(url: str, token: str) -> int:
         return error.code
 
 
-def test_the_deployer_s_role_was_enough_to_install(teams: dict[str, Team]) -> None:
-    for team in teams.values():
-        assert team.cluster.kubeconfig != team.admin.kubeconfig
-        assert team.cluster.current()
-
-
-def test_a_member_sees_the_own_team_and_its_dashboard(teams: dict[str, Team]) -> None:
-    red = teams[RED]
-    head = red.head()["metadata"]["name"]
-    assert head in red.ada.run("get", "pods", namespace=RED)
-    assert "mine" in red.ada.run("get", "rayclusters", namespace=RED)
-    assert red.ada.run("logs", head, "-c", "ray-head", "--tail=1", namespace=RED)
-    with red.ada.forwarded(f"pod/{head}", 8265, RED, 18301) as url:
-        assert status(f"{url}/api/jobs/", red.token(red.ada)) == 200
+def test_a_member_sees_the_own_team_and_its_dashboard(teams: tuple[Team, Team]) -> None:
+    _, blue = teams
+    head = blue.head()["metadata"]["name"]
+    assert head in blue.ada.run("get", "pods", namespace=BLUE)
+    assert "mine" in blue.ada.run("get", "rayclusters", namespace=BLUE)
+    assert blue.ada.run("logs", head, "-c", "ray-head", "--tail=1", namespace=BLUE)
+    with blue.ada.forwarded(f"pod/{head}", 8265, BLUE, 18301) as url:
+        assert status(f"{url}/api/jobs/", blue.token(blue.ada)) == 200
 
 
 @pytest.mark.parametrize(
@@ -212,15 +204,16 @@ def test_a_member_sees_the_own_team_and_its_dashboard(teams: dict[str, Team]) ->
     ],
     ids=" ".join,
 )
-def test_a_member_is_refused_everything_of_another_team(
-    teams: dict[str, Team], words: tuple[str, ...]
+def test_a_member_of_another_team_is_refused_everything(
+    teams: tuple[Team, Team], words: tuple[str, ...]
 ) -> None:
-    with pytest.raises(UserError, match="Forbidden"):
-        teams[RED].ada.run(*words, namespace=BLUE)
+    red, _ = teams
+    with pytest.raises(UserError, match=r"(?i)forbidden"):
+        red.ada.run(*words, namespace=BLUE)
 
 
-def test_a_member_does_not_get_to_another_team_s_dashboard(teams: dict[str, Team]) -> None:
-    red, blue = teams[RED], teams[BLUE]
+def test_a_member_of_another_team_does_not_get_to_the_dashboard(teams: tuple[Team, Team]) -> None:
+    red, blue = teams
     head = blue.head()["metadata"]["name"]
     with (
         pytest.raises(UserError, match=r"(?i)forbidden"),
@@ -228,7 +221,7 @@ def test_a_member_does_not_get_to_another_team_s_dashboard(teams: dict[str, Team
     ):
         pytest.fail("forwarded")
     for verb in ("create", "get"):
-        may = ("auth", "can-i", verb, "pods/portforward")
+        may = ("auth", "can-i", verb, "pods", "--subresource=portforward")
         assert red.ada.run(*may, namespace=BLUE, check=False).strip() == "no"
         assert red.ada.run(*may, namespace=RED).strip() == "yes"
     # Even through somebody else's port the token is another.
@@ -237,61 +230,60 @@ def test_a_member_does_not_get_to_another_team_s_dashboard(teams: dict[str, Team
         assert status(f"{url}/api/jobs/", blue.token(blue.ada)) == 200
 
 
-def connects(team: Team, target: Object, port: int) -> str:
-    """Whether a team's pod gets a connection to another pod."""
-    words = ["python", "-c", CONNECT, target["status"]["podIP"], str(port)]
+def connects(team: Team, address: str, port: int) -> str:
+    """Whether a team's pod gets a connection."""
+    words = ["python", "-c", CONNECT, address, str(port)]
     return team.admin.exec("neighbour", words, team.name).strip()
 
 
-@pytest.mark.parametrize("port", [6379, 8265, 10001])
-def test_pods_reach_the_head_of_their_own_team_alone(teams: dict[str, Team], port: int) -> None:
-    red, blue = teams[RED], teams[BLUE]
-    # Of a head's own ports the namespace gets dashboard and client; the GCS is the cluster's.
-    own = "blocked" if port == 6379 else "connected"
-    for team, other in ((red, blue), (blue, red)):
-        assert connects(team, team.head(), port) == own
-        assert connects(team, other.head(), port) == "blocked"
+@pytest.mark.parametrize(
+    ("port", "inside"), [(8265, "connected"), (10001, "connected"), (6379, "blocked")]
+)
+def test_a_pod_reaches_the_head_of_its_own_team_alone(
+    teams: tuple[Team, Team], port: int, inside: str
+) -> None:
+    # The namespace gets dashboard and client; the GCS is the Ray cluster's own.
+    red, blue = teams
+    address = blue.head()["status"]["podIP"]
+    assert connects(blue, address, port) == inside
+    assert connects(red, address, port) == "blocked"
 
 
-def test_a_pod_that_nobody_wrote_a_policy_for_is_closed_too(teams: dict[str, Team]) -> None:
-    red, blue = teams[RED], teams[BLUE]
+def test_a_pod_without_a_policy_of_its_own_is_closed_too(teams: tuple[Team, Team]) -> None:
+    red, blue = teams
     found = blue.admin.find("pod", "neighbour", BLUE)
     assert found
-    listens = {**found, "status": {"podIP": "127.0.0.1"}}
-    assert connects(blue, listens, 9000) == "connected"
-    assert connects(red, found, 9000) == "blocked"
+    assert connects(blue, "127.0.0.1", 9000) == "connected"
+    assert connects(red, found["status"]["podIP"], 9000) == "blocked"
 
 
-def test_the_claims_are_two(teams: dict[str, Team]) -> None:
-    path = "/mnt/rayworks/whose"
-    for team in teams.values():
-        head = team.head()["metadata"]["name"]
-        team.admin.exec(head, ["sh", "-c", f"echo {team.name} > {path}"], team.name)
-    for team in teams.values():
-        head = team.head()["metadata"]["name"]
-        assert team.admin.exec(head, ["cat", path], team.name).strip() == team.name
+def test_what_one_team_stores_another_does_not_see(teams: tuple[Team, Team]) -> None:
+    red, blue = teams
+    head = blue.head()["metadata"]["name"]
+    blue.admin.exec(head, ["touch", "/mnt/rayworks/secret"], BLUE)
+    assert "secret" in blue.admin.exec("neighbour", ["ls", "/data"], BLUE)
+    assert "secret" not in red.admin.exec("neighbour", ["ls", "/data"], RED)
 
 
 def test_the_quota_counts_an_autoscaler_and_refuses_what_is_too_much(
-    teams: dict[str, Team],
+    teams: tuple[Team, Team],
 ) -> None:
-    red = teams[RED]
-    head = red.head()
+    _, blue = teams
+    head = blue.head()
     assert "autoscaler" in [one["name"] for one in head["spec"]["containers"]]
-    quota = red.admin.find("resourcequota", RED, RED)
+    quota = blue.admin.find("resourcequota", BLUE, BLUE)
     assert quota
-    used = quota["status"]["used"]
-    assert int(used["pods"]) == 2
-    assert used["requests.cpu"].endswith("m")
-    pod: dict[str, Any] = neighbour(head)
-    pod["metadata"]["name"] = "large"
-    pod["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "2"}}
-    with pytest.raises(UserError, match=f"exceeded quota: {RED}"):
-        red.admin.apply(pod)
+    assert quota["status"]["used"]["pods"] == "2"
+    large = neighbour(BLUE, head)
+    large["metadata"]["name"] = "large"
+    large["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "2"}}
+    with pytest.raises(UserError, match=f"exceeded quota: {BLUE}"):
+        blue.admin.apply(large)
 
 
-def test_what_says_nothing_about_resources_gets_the_defaults(teams: dict[str, Team]) -> None:
-    pod = teams[RED].admin.find("pod", "neighbour", RED)
+def test_what_says_nothing_about_resources_gets_the_defaults(teams: tuple[Team, Team]) -> None:
+    _, blue = teams
+    pod = blue.admin.find("pod", "neighbour", BLUE)
     assert pod
     assert pod["spec"]["containers"][0]["resources"] == {
         "requests": {"cpu": "100m", "memory": "128Mi"},
@@ -299,26 +291,28 @@ def test_what_says_nothing_about_resources_gets_the_defaults(teams: dict[str, Te
     }
 
 
-@pytest.mark.parametrize("name", [RED, BLUE])
-def test_helm_test_passes(teams: dict[str, Team], name: str) -> None:
-    kubeconfig = str(teams[name].admin.kubeconfig)
-    run([tool("helm"), "test", name, "-n", PLATFORM, "--kubeconfig", kubeconfig], timeout=300)
+def test_helm_test_passes(teams: tuple[Team, Team]) -> None:
+    for team in teams:
+        kubeconfig = str(team.admin.kubeconfig)
+        run([tool("helm"), "test", team.name, "-n", PLATFORM, "--kubeconfig", kubeconfig])
 
 
-def test_the_token_outlives_upgrades_and_the_namespace_the_release(teams: dict[str, Team]) -> None:
-    blue = teams[BLUE]
-    kept = [("secret", "ray-token"), ("pvc", "rayworks-storage"), ("namespace", BLUE)]
+def test_token_claim_and_namespace_outlive_upgrades_and_the_release(
+    teams: tuple[Team, Team],
+) -> None:
+    red, _ = teams
+    kept = [("secret", "ray-token"), ("pvc", "rayworks-storage"), ("namespace", RED)]
 
     def identities() -> list[str]:
-        found = [blue.admin.find(kind, name, BLUE) for kind, name in kept]
+        found = [red.admin.find(kind, name, RED) for kind, name in kept]
         return [str(obj["metadata"]["uid"]) for obj in found if obj]
 
     before = identities()
     assert len(before) == len(kept)
-    blue.release.upgrade()
+    red.release.upgrade()
     assert identities() == before
-    blue.release.uninstall()
+    red.release.uninstall()
     assert identities() == before
-    assert blue.admin.list("networkpolicies", BLUE, f"app.kubernetes.io/instance={BLUE}") == []
-    blue.release.upgrade()
+    assert red.admin.list("networkpolicies", RED, f"app.kubernetes.io/instance={RED}") == []
+    red.release.upgrade()
     assert identities() == before
