@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def test_a_deployer_may_install_what_the_workload_charts_make(chart: str, values
     for obj in rendered(chart, values):
         group, _, _ = obj["apiVersion"].rpartition("/")
         kind = obj["kind"].lower()
-        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        plural = re.sub("y$", "ie", re.sub("s$", "se", kind)) + "s"
         missing = {verb for verb in VERBS if (group, plural, "", verb) not in held}
         assert not missing, f"{obj['kind']} {obj['metadata']['name']}"
         if obj["kind"] == "Role":

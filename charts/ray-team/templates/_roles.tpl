@@ -59,6 +59,9 @@ accounts and with any of its Secrets: the namespace is the boundary, and not the
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: {{ $all }}
+- apiGroups: [cert-manager.io]
+  resources: [certificates, issuers]
+  verbs: {{ $all }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: {{ $all }}
