@@ -19,8 +19,9 @@ SECTIONS = {"Values of the operator": "ray-operator", "Values of a cluster": "ra
 def named(section: str) -> list[str]:
     """Values of ours that the table of a section names."""
     _, _, rest = TEXT.partition(f"## {section}\n")
-    table, _, _ = rest.partition("\n## ")
-    ours = [line.strip("| ").rpartition(" | ")[2] for line in table.splitlines()[4:]]
+    tables, _, _ = rest.partition("\n## ")
+    rows = [line for line in tables.splitlines() if line.startswith("| ")]
+    ours = [line.strip("| ").rpartition(" | ")[2] for line in rows]
     words = [word for cell in ours for word in re.findall(r"`([^`]+)`", cell)]
     return [word for word in words if re.fullmatch(r"[A-Za-z.<>]+", word)]
 

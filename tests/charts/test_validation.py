@@ -175,8 +175,13 @@ CASES = {
         UNKNOWN.format("enableK8sTokenAuth"),
         {"auth": {"enableK8sTokenAuth": True}},
     ),
-    "service-of-a-head": Case(
-        "ray-service", UNKNOWN.format("headService"), {"head": {"headService": {}}}
+    "restart-policy-as-a-last-resort": Case(
+        "ray-cluster",
+        UNKNOWN.format("restartPolicy"),
+        {"head": {"override": {"pod": {"restartPolicy": "Always"}}}},
+    ),
+    "name-of-the-head-service": Case(
+        "ray-service", UNKNOWN.format("name"), {"headService": {"name": "mine"}}
     ),
     "deletion-as-before": Case(
         "ray-job", UNKNOWN.format("deletionStrategy"), job(deletionStrategy={"onSuccess": {}})
