@@ -80,6 +80,9 @@ The configuration of Ray Serve, and what of it and of the service would be refus
 {{- $values := $root.Values -}}
 {{- include "ray.validateName" (list $root.Release.Name 47 "RayService") -}}
 {{- include "ray.validateCluster" . -}}
+{{- if and $values.haproxy (semverCompare "<2.60.0-0" (toString $values.rayVersion)) -}}
+{{- include "ray.fail" (list "haproxy" (printf "Ray %s does not bring HAProxy" (toString $values.rayVersion)) "use Ray 2.60 or later, or leave it off") -}}
+{{- end -}}
 {{- if eq $values.upgradeStrategy "NewClusterWithIncrementalUpgrade" -}}
 {{- if not (include "ray.gate" (list (index . 1) "RayServiceIncrementalUpgrade")) -}}
 {{- include "ray.fail" (list "upgradeStrategy" "NewClusterWithIncrementalUpgrade needs the operator's feature gate RayServiceIncrementalUpgrade, which is off" "turn it on (global.ray.operator.featureGates), or use NewCluster") -}}
