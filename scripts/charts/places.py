@@ -9,7 +9,7 @@ from lib.paths import ROOT
 CHARTS = ROOT / "charts"
 
 #: Charts whose values.yaml is annotated, and that may be installed.
-APPLICATIONS = ("ray-crds", "ray-operator", "ray-cluster", "ray-job", "ray-service")
+APPLICATIONS = ("ray-crds", "ray-operator", "ray-cluster", "ray-job", "ray-service", "ray-storage")
 
 #: Those that make a Ray cluster, and share most of their values.
 CLUSTERS = ("ray-cluster", "ray-job", "ray-service")
