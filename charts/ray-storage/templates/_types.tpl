@@ -2,8 +2,8 @@
 What each type of storage is to its driver. `fields` are the chart's names and the driver's; `rest` is what the driver
 also knows, for `parameters` and `attributes` (a driver refuses a name that it does not know, or ignores it). `mount` is
 how it is mounted, by protocol where there are several; `own` are options that the driver or a field sets.
-Modes and names are those in the drivers' sources: blob-csi-driver 1.27, azurefile-csi-driver 1.35, aws-fsx-csi-driver
-1.9, aws-efs-csi-driver 3, mountpoint-s3-csi-driver 2, csi-driver-nfs 4, local-path-provisioner 0.0.30.
+Modes and names are those in the drivers' sources: blob-csi-driver 1.28, azurefile-csi-driver 1.36, aws-fsx-csi-driver
+1.9, aws-efs-csi-driver 3.4, mountpoint-s3-csi-driver 2.7, csi-driver-nfs 4.14, local-path-provisioner 0.0.30.
 */}}
 {{- define "ray-storage.types" -}}
 azureBlob:
