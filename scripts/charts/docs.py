@@ -15,42 +15,49 @@ from lib.shell import run
 SHARED = "_shared.gotmpl"
 
 
-def _kind(schema: Schema) -> str:
+def _kind(schema: Schema, known: dict[str, Schema]) -> str:
+    if "type" not in schema and (ref := schema.get("$ref")):
+        schema = known[str(ref).removeprefix("#/$defs/")]
     kind = schema.get("type", "object")
-    if isinstance(kind, list):
-        kind = " or ".join(kind)
-    return "map" if kind == "object" else str(kind)
+    kinds = [one for one in ([kind] if isinstance(kind, str) else kind) if one != "null"]
+    return " or ".join("map" if one == "object" else one for one in kinds)
 
 
-def _table(name: str) -> str:
+def _table(name: str, known: dict[str, Schema]) -> str:
     """The fields of a definition as a table; those of every pod have a table of their own."""
-    fields = definitions()[name]["properties"]
-    if name != "podOptions":
-        fields = {
-            key: fields[key]
-            for key in fields
-            if key not in definitions()["podOptions"]["properties"]
-        }
     lines = ["| Key | Type | Default | Description |", "|---|---|---|---|"]
-    for key, field in fields.items():
+    elsewhere = known["podOptions"]["properties"] if name == "workerGroup" else {}
+    required = known[name].get("required", [])
+    for key, field in known[name]["properties"].items():
+        if key in elsewhere:
+            continue
         default = f"`{json.dumps(field['default'])}`" if "default" in field else ""
-        lines.append(f"| {key} | {_kind(field)} | {default} | {field.get('description', '')} |")
+        if key in required:
+            default = "required"
+        kind = _kind(field, known)
+        lines.append(f"| {key} | {kind} | {default} | {field.get('description', '').strip()} |")
     return "\n".join(lines)
 
 
 def generated() -> dict[Path, str]:
     """Every README and what it should hold."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         shared = (CHARTS / SHARED).read_text()
+        known = definitions()
         tables = {
             "ray.groupsTable": "workerGroup",
             "ray.podsTable": "podOptions",
             "ray.globalTable": "global",
             "ray.flavorsTable": "queueFlavor",
         }
+        for name in known:
+            if name.startswith("storage") and "properties" in known[name]:
+                tables[f"ray.{name}Table"] = name
         for define, definition in tables.items():
-            shared += f'{{{{ define "{define}" -}}}}\n{_table(definition)}\n{{{{- end }}}}\n'
+            # In a literal: a description may hold the braces of a template itself.
+            table = json.dumps(_table(definition, known), ensure_ascii=False)
+            shared += f'{{{{ define "{define}" -}}}}\n{{{{ {table} }}}}\n{{{{- end }}}}\n'
         (folder / SHARED).write_text(shared)
         charts = ("ray-common", *APPLICATIONS)
         for chart in charts:

@@ -12,6 +12,7 @@ CHARTS = ROOT / "charts"
 APPLICATIONS = (
     "ray-crds",
     "ray-operator",
+    "ray-storage",
     "ray-platform",
     "ray-team",
     "ray-cluster",
