@@ -20,7 +20,15 @@ from typing import Any
 import yaml
 
 from charts import crds, docs, kubernetes, schema, values
-from charts.places import APPLICATIONS, CHARTS, PLATFORM, environments, scenarios, workloads
+from charts.places import (
+    APPLICATIONS,
+    CHARTS,
+    PLATFORM,
+    environments,
+    examples,
+    scenarios,
+    workloads,
+)
 from lib.errors import UserError
 from lib.paths import ROOT, tool
 from lib.shell import run
@@ -81,6 +89,8 @@ def renderings() -> Iterator[Rendering]:
     for chart in APPLICATIONS:
         for name, path in scenarios(chart).items():
             yield Rendering(chart, f"{chart}, scenario {name}", (path,))
+        for name, path in examples(chart).items():
+            yield Rendering(chart, f"{chart}, example {name}", (path,))
     for place, file in environments().items():
         for chart in ("ray-platform", "ray-team"):
             yield Rendering(chart, f"{chart} on {place}", (file,))

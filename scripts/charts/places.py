@@ -40,6 +40,11 @@ def scenarios(chart: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted((CHARTS / chart / "ci").glob("*.yaml"))}
 
 
+def examples(chart: str) -> dict[str, Path]:
+    """Values file of each example of a chart, by name."""
+    return {path.stem: path for path in sorted((CHARTS / chart / "examples").glob("*.yaml"))}
+
+
 def workloads() -> dict[str, Path]:
     """Values file of each workload, by the workload's name."""
     found = sorted(WORKLOADS.glob("*/values.yaml"))

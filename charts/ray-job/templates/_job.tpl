@@ -24,7 +24,7 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- /* Does it fit? Autoscaled groups count with their maxReplicas. */}}
 {{- $places := 0 -}}
 {{- $said := list -}}
-{{- range (index . 1).workers -}}
+{{- range $workers -}}
 {{- $here := div (int .numCpus) $cpus | int -}}
 {{- if $useGpu }}{{ $here = min $here (int .accelerators) | int }}{{ end -}}
 {{- $places = add $places (mul (int .max) (int .numOfHosts) $here) | int -}}
