@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from charts.check import Rendering
-from charts.places import CHARTS, scenarios
+from charts.places import CHARTS, examples, scenarios
 
 WORKLOADS = ("ray-cluster", "ray-job", "ray-service")
 
@@ -53,7 +53,11 @@ def allows(held: set[Rule], wanted: Rule) -> bool:
     return wanted in held or (group, resource, "", verb) in held
 
 
-CASES = [(chart, path) for chart in WORKLOADS for path in scenarios(chart).values()]
+CASES = [
+    (chart, path)
+    for chart in WORKLOADS
+    for path in (*scenarios(chart).values(), *examples(chart).values())
+]
 
 
 @pytest.mark.parametrize(("chart", "values"), CASES, ids=lambda case: getattr(case, "stem", case))
