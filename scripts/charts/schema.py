@@ -32,7 +32,24 @@ _DESCRIPTION = re.compile(r"^\s*# -- (?:\(\w+\) )?(.*)$")
 def definitions() -> dict[str, Schema]:
     """Shapes that several charts use, by name."""
     loaded: dict[str, Schema] = yaml.safe_load(DEFINITIONS.read_text())
-    return kubernetes.definitions() | loaded
+    return kubernetes.definitions() | {"cron": {"type": "string", "pattern": _cron()}} | loaded
+
+
+def _cron() -> str:
+    """Pattern of a cron expression as Kubernetes' CronJob takes it, or of an empty string."""
+    months = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+    days = "sun|mon|tue|wed|thu|fri|sat"
+    ranges = (
+        "[0-5]?[0-9]",
+        "[01]?[0-9]|2[0-3]",
+        "0?[1-9]|[12][0-9]|3[01]",
+        f"0?[1-9]|1[0-2]|{months}|{months.upper()}",
+        f"[0-6]|{days}|{days.upper()}",
+    )
+    items = (rf"([*?]|({one})(-({one}))?)(/[1-9][0-9]*)?" for one in ranges)
+    fields = r"\s+".join(f"{item}(,{item})*" for item in items)
+    named = "@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
+    return f"^({named}|{fields})?$"
 
 
 def _comment(lines: list[str], line: int, where: str) -> tuple[Schema, str]:
@@ -99,6 +116,23 @@ def _properties(node: yaml.MappingNode, lines: list[str], prefix: str) -> dict[s
     return properties
 
 
+def _bounded(node: Any) -> Any:
+    """With every integer small enough for the operator, which reads them as 32 bits.
+
+    The API server takes larger ones; then the operator can list no object of that kind any more.
+    """
+    if isinstance(node, list):
+        return [_bounded(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    kinds = node.get("type")
+    integer = kinds == "integer" or (isinstance(kinds, list) and "integer" in kinds)
+    out = {key: _bounded(value) for key, value in node.items()}
+    if integer and node.get("format") != "int64":
+        out.setdefault("maximum", 2**31 - 1)
+    return out
+
+
 def _referred(schema: Any, known: dict[str, Schema], found: dict[str, Schema]) -> dict[str, Schema]:
     """Definitions that a schema refers to, directly or through others, by name."""
     if isinstance(schema, dict):
@@ -154,9 +188,9 @@ def of_chart(chart: str) -> str:
                 **_properties(root, text.splitlines(), ""),
             },
         }
-    whole = {"$schema": DIALECT, "title": chart, **body}
+    whole = {"$schema": DIALECT, "title": chart, **_bounded(body)}
     if used := _referred(body, known, {}):
-        whole["$defs"] = {name: used[name] for name in sorted(used)}
+        whole["$defs"] = {name: _bounded(used[name]) for name in sorted(used)}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from charts import check, schema
+from charts import check, schema, values
 from charts.places import APPLICATIONS, CHARTS
 from lib.errors import UserError
 from lib.paths import tool
@@ -35,7 +36,8 @@ def chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_type_and_description_follow_from_the_value(chart: Any) -> None:
     made = chart('# @schema {"minimum": 1}\n# -- (int) How many\n# of them.\nnumber: 3\n')
     assert made["properties"]["number"] == {
-        "type": "integer", "minimum": 1, "default": 3, "description": "How many of them.",
+        "type": "integer", "minimum": 1, "maximum": 2**31 - 1,
+        "default": 3, "description": "How many of them.",
     }  # fmt: skip
 
 
@@ -78,15 +80,33 @@ def test_says_what_is_wrong_with_an_annotation(chart: Any, values: str, said: st
         chart(values)
 
 
-def test_values_that_charts_share_have_one_default() -> None:
-    cluster, job = (
-        yaml.safe_load((CHARTS / name / "values.yaml").read_text())
-        for name in ("ray-cluster", "ray-job")
+def test_a_shared_value_is_where_it_belongs() -> None:
+    cluster, job, service = (
+        yaml.safe_load(values.shared(name)) for name in ("ray-cluster", "ray-job", "ray-service")
     )
-    cluster["autoscaling"].pop("keepReplicas")
-    cluster.pop("upgradeStrategy")
-    job.pop("job")
+    assert cluster["autoscaling"].pop("keepReplicas") is True
     assert cluster == job
+    job.pop("queue")
+    assert job == service
+
+
+@pytest.mark.parametrize(
+    ("cron", "good"),
+    [
+        ("0 2 * * *", True),
+        ("*/5 0-6,22 1,15 jan-mar MON-FRI", True),
+        ("@daily", True),
+        ("61 * * * *", False),
+        ("* 24 * * *", False),
+        ("* * * * 7", False),
+        ("* * * *", False),
+        ("foo bar a b c", False),
+        ("*/0 * * * *", False),
+    ],
+)
+def test_a_schedule_is_one_that_kubernetes_takes(cron: str, good: bool) -> None:
+    pattern = schema.definitions()["cron"]["pattern"]
+    assert bool(re.fullmatch(pattern, cron)) is good
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)

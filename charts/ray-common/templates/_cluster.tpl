@@ -160,9 +160,10 @@ spec:
       imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
       {{- if not $isHead }}
       # Wait for the GCS in the same container: `ray start` takes some CPU seconds to find out that there is
-      # none, and an init container costs the start of one more container.
+      # none, and an init container costs the start of one more container. Two seconds for an answer, since
+      # nobody answers at the address of a head that has been replaced, for two minutes.
       args:
-        - 'until (: </dev/tcp/$FQ_RAY_IP/$RAY_PORT) 2>/dev/null; do sleep 0.2; done'
+        - 'until timeout 2 bash -c ": </dev/tcp/$FQ_RAY_IP/$RAY_PORT" 2>/dev/null; do sleep 0.2; done'
       {{- end }}
       {{- include "ray.envList" $env | fromJson | toYaml | nindent 6 }}
       {{- with $pod.envFrom }}

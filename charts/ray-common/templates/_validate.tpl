@@ -27,6 +27,7 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list "auth.existingSecret" "is set, but auth.mode is not token" "set auth.mode: token, or remove the Secret's name") -}}
 {{- end -}}
 {{- range $group := prepend $groups.workers $groups.head -}}
+{{- range dig "container" "env" list $group.pod.override }}{{ include "ray.validateVariable" (list (printf "%s.override.container.env" $group.path) .name) }}{{ end -}}
 {{- range $name := keys $group.env }}{{ include "ray.validateVariable" (list (printf "%s.env.%s" $group.path $name) $name) }}{{ end -}}
 {{- end -}}
 {{- range $name := keys ($values.env | default dict) }}{{ include "ray.validateVariable" (list (printf "env.%s" $name) $name) }}{{ end -}}

@@ -155,10 +155,17 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if $values.queue.name -}}
-{{- if and (eq $values.queue.scheduler "kai-scheduler") (eq $mode "K8sJobMode") -}}
-{{- include "ray.fail" (list "job.submissionMode" "KAI does not take jobs of mode K8sJobMode: it would wait for the submitter, which waits for the cluster" "use HTTPMode") -}}
+{{- $scheduler := $global.operator.batchScheduler -}}
+{{- if and (eq $scheduler "kai-scheduler") (eq $mode "K8sJobMode") -}}
+{{- include "ray.fail" (list "job.submissionMode" "an operator that works with KAI takes no jobs of mode K8sJobMode: KAI would wait for the submitter, which waits for the cluster" "use HTTPMode") -}}
 {{- end -}}
+{{- if eq $scheduler "scheduler-plugins" -}}
+{{- include "ray.fail" (list "global.ray.operator.batchScheduler" "an operator that works with scheduler-plugins takes no RayJobs" "use another scheduler, or ray-cluster") -}}
+{{- end -}}
+{{- if and (eq $scheduler "volcano") $existing -}}
+{{- include "ray.fail" (list "job.clusterSelector" "an operator that works with Volcano takes no jobs for a cluster that runs already" "submit to it with `ray job submit`, or let the job make its cluster") -}}
+{{- end -}}
+{{- if $values.queue.name -}}
 {{- if and (eq $values.queue.scheduler "kueue") (not $job.shutdownAfterJobFinishes) -}}
 {{- include "ray.fail" (list "job.shutdownAfterJobFinishes" "must be true in a queue: Kueue wants its quota back" "set it to true") -}}
 {{- end -}}
