@@ -1,4 +1,4 @@
-"""python -m charts crds | values | schema | docs | check."""
+"""python -m charts crds | values | schema | docs | check | measure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from charts import check, crds, docs, schema, values
+from charts import check, crds, docs, measure, schema, values
 from lib.errors import exits_cleanly
 from lib.paths import ROOT
 
@@ -27,7 +27,7 @@ def _write(files: dict[Path, str]) -> None:
 
 @exits_cleanly
 def main() -> None:
-    """Generate files of the charts, or check everything about them."""
+    """Generate files of the charts, check everything about them, or measure them."""
     parser = argparse.ArgumentParser(prog="charts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("crds", help="templates of ray-crds, from the operator's Go module")
@@ -37,9 +37,12 @@ def main() -> None:
     commands.add_parser(
         "check", help="drift, lint, unit tests, and every rendering against the API's schemas"
     )
+    commands.add_parser("measure", help="time to render each chart, and size of its release")
     command = parser.parse_args().command
     if command == "check":
         check.main()
+    elif command == "measure":
+        measure.main()
     else:
         _write(GENERATORS[command]())
 

@@ -49,6 +49,7 @@ def generated() -> dict[Path, str]:
             "ray.groupsTable": "workerGroup",
             "ray.podsTable": "podOptions",
             "ray.globalTable": "global",
+            "ray.flavorsTable": "queueFlavor",
         }
         for name in known:
             if name.startswith("storage") and "properties" in known[name]:

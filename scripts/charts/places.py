@@ -9,7 +9,19 @@ from lib.paths import ROOT
 CHARTS = ROOT / "charts"
 
 #: Charts whose values.yaml is annotated, and that may be installed.
-APPLICATIONS = ("ray-crds", "ray-operator", "ray-cluster", "ray-job", "ray-service", "ray-storage")
+APPLICATIONS = (
+    "ray-crds",
+    "ray-operator",
+    "ray-storage",
+    "ray-platform",
+    "ray-team",
+    "ray-cluster",
+    "ray-job",
+    "ray-service",
+)
+
+#: Charts of the platform, which are installed in the operator's namespace.
+PLATFORM = ("ray-crds", "ray-operator", "ray-platform")
 
 #: Those that make a Ray cluster, and share most of their values.
 CLUSTERS = ("ray-cluster", "ray-job", "ray-service")

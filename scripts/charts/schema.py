@@ -3,6 +3,7 @@
 A key's type follows from its default. What does not, stands above it as `# @schema {…}`: JSON,
 merged into the key's schema. `# -- …` is the description, which helm-docs reads too. Maps with
 keys are strict; an empty map holds strings unless it is annotated; null needs an annotation.
+A chart's dependencies are keys too: Helm adds one for each, and the schema of each checks it.
 `#/$defs/…` are in definitions.yaml; `kubernetes.…` come from Kubernetes, Serve's from Ray.
 """
 
@@ -152,6 +153,12 @@ def _referred(schema: Any, known: dict[str, Schema], found: dict[str, Schema]) -
     return found
 
 
+def _dependencies(chart: str) -> dict[str, Schema]:
+    """Keys for the values of the charts that a chart is made of."""
+    described = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
+    return {one["name"]: {"type": "object"} for one in described.get("dependencies", [])}
+
+
 def of_chart(chart: str) -> str:
     """The text of a chart's values.schema.json.
 
@@ -179,8 +186,7 @@ def of_chart(chart: str) -> str:
             "additionalProperties": False,
             "properties": {
                 "global": {"type": "object"},
-                # Helm adds a key for the library chart.
-                "ray-common": {"type": "object"},
+                **_dependencies(chart),
                 **_properties(root, text.splitlines(), ""),
             },
         }

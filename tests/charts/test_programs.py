@@ -6,6 +6,7 @@ They run here as they are, against an API server and a Ray dashboard that answer
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
 import ipaddress
 import json
@@ -480,3 +481,96 @@ def test_helm_test_of_a_cluster(tmp_path: Path, log: str, open_to_all: bool, cod
         env = {"ADDRESS": f"http://127.0.0.1:{server.port}", "RAY_AUTH_TOKEN": "t"}
         done = program("ray-cluster/files/test.py", env, tmp_path, server)
     assert done.returncode == code, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("there", "code", "made"),
+    [(None, 0, True), ({"auth_token": "eA=="}, 0, False), ({"other": "eA=="}, 1, False)],
+)
+def test_a_team_gets_one_token(
+    tmp_path: Path, there: dict[str, str] | None, code: int, made: bool
+) -> None:
+    def api(method: str, path: str, body: Any) -> Answer:
+        if method == "POST":
+            return 201, body
+        return (404, {}) if there is None else (200, {"data": there})
+
+    with api_server(tmp_path, api) as server:
+        env = {"NAMESPACE": "red", "SECRET": "ray-token"}
+        done = program("ray-team/files/token.py", env, tmp_path, server)
+    assert done.returncode == code, done.stderr
+    assert server.asked[0][1] == "/api/v1/namespaces/red/secrets/ray-token"
+    assert code == 0 or "has no auth_token" in done.stderr
+    bodies = [body for _, body in server.of("POST")]
+    assert len(bodies) == made
+    for body in bodies:
+        token = base64.b64decode(body["data"]["auth_token"]).decode()
+        assert len(token) >= 43
+        assert token not in done.stdout
+
+
+def test_two_tokens_differ(tmp_path: Path) -> None:
+    tokens = set()
+    for name in ("red", "blue"):
+        folder = tmp_path / name
+        folder.mkdir()
+        with api_server(folder, lambda method, *_: (404 if method == "GET" else 201, {})) as server:
+            env = {"NAMESPACE": name, "SECRET": "ray-token"}
+            program("ray-team/files/token.py", env, folder, server)
+        tokens |= {body["data"]["auth_token"] for _, body in server.of("POST")}
+    assert len(tokens) == 2
+
+
+@dataclass
+class Admission:
+    """What a namespace says to pods that are sent as dry runs."""
+
+    bare: Answer = (201, {"spec": {"containers": [{"resources": {"limits": {"memory": "1"}}}]}})
+    privileged: Answer = (403, {"message": 'violates PodSecurity "restricted:latest"'})
+    large: Answer = (403, {"message": "exceeded quota: red"})
+    token: Answer = (200, {"data": {"auth_token": "eA=="}})
+
+    def __call__(self, method: str, path: str, body: Any) -> Answer:
+        if method == "GET":
+            return self.token
+        assert path == "/api/v1/namespaces/team/pods?dryRun=All"
+        container = body["spec"]["containers"][0]
+        if container["resources"]:
+            return self.large
+        return self.privileged if container["securityContext"].get("privileged") else self.bare
+
+
+@pytest.mark.parametrize(
+    ("admission", "said"),
+    [
+        (Admission(), None),
+        (Admission(token=(404, {"message": "not found"})), "no token in Secret ray-token"),
+        (Admission(token=(200, {"data": {"other": "eA=="}})), "no auth_token"),
+        (Admission(bare=(403, {"message": "must specify memory"})), "must specify memory"),
+        (Admission(privileged=Admission().bare), "not refused by Pod Security"),
+        (Admission(large=Admission().bare), "beyond the quota is not refused"),
+        (Admission(large=(422, {"message": "invalid"})), "beyond the quota is not refused"),
+    ],
+)
+def test_helm_test_of_a_team(tmp_path: Path, admission: Admission, said: str | None) -> None:
+    too_much = json.dumps({"requests": {"cpu": "33"}})
+    env = {"SECRET": "ray-token", "LEVEL": "restricted", "TOO_MUCH": too_much, "HOST": "localhost"}
+    with api_server(tmp_path, admission) as server:
+        done = program("ray-team/files/test.py", env, tmp_path, server)
+    assert (done.returncode == 0) == (said is None), done.stderr
+    assert said is None or said in done.stderr
+
+
+def test_helm_test_of_a_team_waits_until_a_new_quota_is_counted(tmp_path: Path) -> None:
+    admission = Admission()
+    answers = iter([(403, {"message": "status unknown for quota: red"}), admission.bare])
+
+    def api(method: str, path: str, body: Any) -> Answer:
+        said = admission(method, path, body)
+        return next(answers) if said is admission.bare else said
+
+    env = {"SECRET": "ray-token", "LEVEL": "", "TOO_MUCH": "", "HOST": "localhost"}
+    with api_server(tmp_path, api) as server:
+        done = program("ray-team/files/test.py", env, tmp_path, server)
+    assert done.returncode == 0, done.stderr
+    assert '{"limits": {"memory": "1"}}' in done.stdout

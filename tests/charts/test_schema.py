@@ -22,8 +22,9 @@ from lib.shell import run
 def chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make a schema of some values."""
 
-    def make(values: str) -> dict[str, Any]:
+    def make(values: str, described: str = "name: x\n") -> dict[str, Any]:
         (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / "Chart.yaml").write_text(described)
         (tmp_path / "x" / "values.yaml").write_text(values)
         monkeypatch.setattr(schema, "CHARTS", tmp_path)
         made: dict[str, Any] = json.loads(schema.of_chart("x"))
@@ -47,6 +48,14 @@ def test_maps_with_keys_are_strict(chart: Any) -> None:
     assert not validator.is_valid({"outer": {"other": False}})
     assert not validator.is_valid({"other": {}})
     assert validator.is_valid({"global": {"anything": {"of": "others"}}})
+
+
+def test_the_charts_that_a_chart_is_made_of_are_keys(chart: Any) -> None:
+    made = chart("# -- On.\non: true\n", "name: x\ndependencies: [{name: part}]\n")
+    validator = Draft202012Validator(made)
+    assert validator.is_valid({"part": {"of": "its own schema"}, "on": False})
+    assert not validator.is_valid({"other": {}})
+    assert not validator.is_valid({"part": 1})
 
 
 def test_definitions_come_with_what_they_refer_to(chart: Any) -> None:
