@@ -140,7 +140,15 @@ func answer(validator *Validator, request Request) (reply Reply) {
 		pairs = append(pairs, fmt.Sprintf("%s=%t", name, on))
 	}
 	if err := setGates(strings.Join(pairs, ",")); err != nil {
-		return Reply{Manifest: manifest, Faults: []string{"the operator does not start: " + err.Error()}}
+		// And a chart that may need more than the restricted level says so in its values.
+	if level, found, _ := unstructured.NestedString(values, "podSecurity"); found {
+		request.PodSecurity = level
+	}
+	return Reply{Manifest: manifest, Faults: []string{"the operator does not start: " + err.Error()}}
+	}
+	// And a chart that may need more than the restricted level says so in its values.
+	if level, found, _ := unstructured.NestedString(values, "podSecurity"); found {
+		request.PodSecurity = level
 	}
 	return Reply{Manifest: manifest, Faults: validator.Faults([]byte(manifest), request.Settings)}
 }
