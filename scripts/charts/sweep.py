@@ -43,7 +43,21 @@ STRINGS = (
 NUMBERS = (0, 1, 2, 3, 7, 100, 1_000_000, 2_100_000_000, 2**31 - 1, 2**31, 2**53, -1, -(2**31) - 1)
 
 #: What no place of a strict schema wants.
-JUNK = (None, True, -1, 1.5, 2**63, "", "junk", [], {}, [{}], [None], {"unknown": 1}, {"a": None})
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1.5,
+    2**63,
+    "",
+    "junk",
+    [],
+    {},
+    [{}],
+    [None],
+    {"unknown": 1},
+    {"a": None},
+)
 
 #: Strings that name something, by the key under which they stand.
 KNOWN: dict[str, tuple[str, ...]] = {
@@ -55,6 +69,9 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "cron": ("0 3 * * *", "@daily", "*/5 8-18 * * mon-fri"),
     "timeZone": ("Europe/Berlin", "Etc/UTC"),
     "entrypoint": ("python -c 'print(1)'",),
+    "num_replicas": ("auto",),
+    "working_dir": ("https://example.com/code.zip",),
+    "py_modules": ("s3://bucket/module.zip",),
     "import_path": ("rayworks.hello:app", "a.b:c"),
 }
 
@@ -63,8 +80,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "featureGates": ("RayCronJob", "RayServiceIncrementalUpgrade", "RayJobDeletionPolicy"),
     "pools": ("head", "cpu", "memory", "gpu", "extra"),
     "sizes": ("small", "large"),
-    "requests": ("cpu", "memory"),
-    "limits": ("cpu", "memory"),
+    "requests": ("cpu", "memory", "nvidia.com/gpu"),
+    "limits": ("cpu", "memory", "nvidia.com/gpu"),
     "env": ("A", "RAY_LOG_TO_STDERR", "REDIS_PASSWORD", "1x"),
     "rayStartParams": ("num-cpus", "num-gpus", "object-store-memory", "resources", "labels", "x"),
     "rayResources": ("CPU", "GPU", "custom"),
@@ -191,32 +208,34 @@ class Shapes:
         self, draw: Callable[[SearchStrategy[Any]], Any], schema: Schema, now: Any, key: str = ""
     ) -> Any:
         """Values with one change, somewhere below a place, to lie over what stands there now."""
-        if found := kubernetes_own(schema):
-            return draw(st.sampled_from([*found, *found, *JUNK]))
-        schema = self.resolved(schema)
-        branches = [self.resolved(one) for one in schema.get("anyOf", [schema])]
+        branches = schema.get("anyOf", [schema])
+        if key and draw(st.integers(0, 39)) == 39:
+            return draw(st.sampled_from(JUNK))
+        if found := next(filter(None, map(kubernetes_own, branches)), ()):
+            return draw(st.sampled_from(found))
+        branches = [self.resolved(one) for one in branches]
         schema = next((one for one in branches if "properties" in one), branches[0])
         now = now if isinstance(now, dict) else {}
-        named, free = schema.get("properties", {}), schema.get("additionalProperties")
-        below = {name: named[name] for name in named}
-        if isinstance(free, dict):
-            below |= {name: free for name in now if name not in named}
-        if not (named or isinstance(free, dict)) or draw(st.integers(0, 19)) == 19:
-            return draw(st.one_of(self.valid(schema, key), st.sampled_from(JUNK)))
-        if draw(st.integers(0, 39)) == 39:
+        below = dict(schema.get("properties", {}))
+        free = schema.get("additionalProperties")
+        free = free if isinstance(free, dict) else None
+        if (not below and free is None) or (key and draw(st.integers(0, 19)) == 19):
+            return draw(self.valid(schema, key))
+        if draw(st.integers(0, 99)) == 99:
             return {"unknown": draw(st.sampled_from(JUNK))}
-        places = list(below)
-        if isinstance(free, dict) and (not places or draw(st.booleans())):
-            new = draw(self.keys(schema, key))
-            return {new: self.change(draw, free, now.get(new), new)}
-        name = draw(st.sampled_from(places))
+        if free is not None:
+            below |= {name: free for name in now if name not in below}
+            if not below or draw(st.booleans()):
+                new = draw(self.keys(schema, key))
+                return {new: self.change(draw, free, now.get(new), new)}
+        name = draw(st.sampled_from(list(below)))
         return {name: self.change(draw, below[name], now.get(name), name)}
 
 
 def kubernetes_own(schema: Schema) -> tuple[Any, ...]:
     """Examples of what a schema refers to, where that is Kubernetes' own."""
     name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
-    return KUBERNETES[name.removeprefix(PREFIX)] if name.startswith(PREFIX) else ()
+    return KUBERNETES.get(name.removeprefix(PREFIX), ()) if name.startswith(PREFIX) else ()
 
 
 def _matching(pattern: str) -> SearchStrategy[str]:
@@ -266,14 +285,14 @@ def examples(chart: str) -> SearchStrategy[Example]:
     }
     first = sorted(bases, key=lambda name: (name != "default", name))
     names = st.sampled_from(
-        ["demo", *["demo"] * 8, "a", "a-1", "1a", "a.b", "A", "x" * 34, "x" * 53]
+        [*["demo"] * 40, "a", "a-1", "1a", "a.b", "A", "on", "x" * 34, "x" * 53]
     )
 
     @st.composite
     def one(draw: Callable[[SearchStrategy[Any]], Any]) -> Example:
         scenario = draw(st.sampled_from(first))
         changes: dict[str, Any] = {}
-        for _ in range(draw(st.integers(0, 5))):
+        for _ in range(draw(st.integers(0, 7))):
             now = merged(bases[scenario], changes)
             changes = merged(changes, shapes.change(draw, shapes.schema, now))
         return Example(chart, scenario, changes, draw(names))

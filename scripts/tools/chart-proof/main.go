@@ -69,7 +69,8 @@ func main() {
 		}
 	case "serve":
 		out := os.Stdout
-		os.Stdout = os.Stderr // the operator's functions print
+		os.Stdout, err = os.Open(os.DevNull) // the operator's functions print
+		check(err)
 		check(serve(validator, os.Stdin, out))
 	case "version":
 		build, _ := debug.ReadBuildInfo()
@@ -141,10 +142,10 @@ func answer(validator *Validator, request Request) (reply Reply) {
 	}
 	if err := setGates(strings.Join(pairs, ",")); err != nil {
 		// And a chart that may need more than the restricted level says so in its values.
-	if level, found, _ := unstructured.NestedString(values, "podSecurity"); found {
-		request.PodSecurity = level
-	}
-	return Reply{Manifest: manifest, Faults: []string{"the operator does not start: " + err.Error()}}
+		if level, found, _ := unstructured.NestedString(values, "podSecurity"); found {
+			request.PodSecurity = level
+		}
+		return Reply{Manifest: manifest, Faults: []string{"the operator does not start: " + err.Error()}}
 	}
 	// And a chart that may need more than the restricted level says so in its values.
 	if level, found, _ := unstructured.NestedString(values, "podSecurity"); found {
