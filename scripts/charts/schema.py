@@ -94,7 +94,7 @@ def _inferred(value: Any, where: str, annotation: Schema) -> Schema:
 
 
 def _object(node: yaml.MappingNode, lines: list[str], prefix: str) -> Schema:
-    """Schema of a map with keys. They are required: a user's null would take a default out."""
+    """Schema of a map with keys, all required where null is no value: it takes a default out."""
     properties: dict[str, Schema] = {}
     required = []
     loader = yaml.SafeLoader("")
@@ -111,7 +111,7 @@ def _object(node: yaml.MappingNode, lines: list[str], prefix: str) -> Schema:
         if description:
             schema["description"] = description
         properties[key.value] = schema
-        if default is not None:
+        if default is not None and "null" not in annotation.get("type", ()):
             required.append(key.value)
     return {
         "type": "object",
