@@ -1,4 +1,4 @@
-"""python -m charts crds | values | schema | docs | check | measure."""
+"""python -m charts crds | values | schema | docs | check | measure | sweep."""
 
 from __future__ import annotations
 
@@ -38,13 +38,24 @@ def main() -> None:
         "check", help="drift, lint, unit tests, and every rendering against the API's schemas"
     )
     commands.add_parser("measure", help="time to render each chart, and size of its release")
-    command = parser.parse_args().command
-    if command == "check":
+    swept = commands.add_parser(
+        "sweep",
+        help="random values: each is refused in words, or makes objects that nobody refuses",
+    )
+    swept.add_argument("--number", type=int, default=2000, help="renders over all charts")
+    swept.add_argument("--seed", type=int, help="of the values; drawn and printed without")
+    swept.add_argument("--chart", help="this one only")
+    arguments = parser.parse_args()
+    if arguments.command == "check":
         check.main()
-    elif command == "measure":
+    elif arguments.command == "measure":
         measure.main()
+    elif arguments.command == "sweep":
+        from charts import sweep  # hypothesis is for the checks only
+
+        sweep.main(arguments.number, arguments.seed, arguments.chart)
     else:
-        _write(GENERATORS[command]())
+        _write(GENERATORS[arguments.command]())
 
 
 main()

@@ -1,48 +1,28 @@
 """Everything about the charts that needs no cluster, in well under a minute.
 
 Generated files are as they would be generated; each chart lints; the unit tests pass; each chart
-renders in each scenario, each workload on each environment, and what is rendered satisfies the
-schemas of Kubernetes and of the CRDs.
+renders in each scenario, each workload on each environment, and of what is rendered nothing would
+be refused: not by the API servers of the oldest and the newest Kubernetes, nor by the operator.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from charts import crds, docs, kubernetes, schema, values
-from charts.places import (
-    APPLICATIONS,
-    CHARTS,
-    PLATFORM,
-    environments,
-    examples,
-    scenarios,
-    workloads,
-)
+from charts import crds, docs, schema, values
+from charts.conform import faults, versions, write_schemas
+from charts.places import APPLICATIONS, CHARTS, environments, examples, scenarios, workloads
+from charts.proof import Prover
 from lib.errors import UserError
 from lib.paths import ROOT, tool
 from lib.shell import run
-
-#: Kinds whose schemas are other people's, rendered by an explicit value only.
-FOREIGN_KINDS = (
-    "PodMonitor",
-    "ServiceMonitor",
-    "HTTPRoute",
-    "Certificate",
-    "LocalQueue",
-    "ClusterQueue",
-    "ResourceFlavor",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +39,10 @@ class Rendering:
     title: str
     values: tuple[Path, ...]
 
-    def text(self) -> str:
-        """What `helm template` makes of it.
-
-        Raises:
-            UserError: it does not render.
-        """
-        return self.helm("template")
-
-    def helm(self, *command: str) -> str:
-        """What a command of Helm makes of it as a release `demo`.
-
-        Raises:
-            UserError: it does not render.
-        """
-        values = [word for path in self.values for word in ("--values", str(path))]
-        place = "ray-system" if self.chart in PLATFORM else "team"
-        verb, *options = command
-        try:
-            return run(
-                [tool("helm"), verb, "demo", CHARTS / self.chart, "-n", place, *options, *values]
-            ).stdout
-        except UserError as error:
-            raise UserError(f"{self.title} does not render: {error.message}") from error
+    @property
+    def texts(self) -> list[str]:
+        """Texts of the files."""
+        return [path.read_text() for path in self.values]
 
 
 def renderings() -> Iterator[Rendering]:
@@ -117,79 +78,32 @@ def drift() -> list[str]:
     return wrong
 
 
-def _strict(node: Any) -> Any:
-    """A CRD's schema as JSON schema that knows no other fields than it names."""
-    if isinstance(node, list):
-        return [_strict(inner) for inner in node]
-    if not isinstance(node, dict):
-        return node
-    out = {key: _strict(value) for key, value in node.items() if not key.startswith("x-kubernetes")}
-    if node.get("x-kubernetes-int-or-string"):
-        out["type"] = ["integer", "string"]
-        out.pop("anyOf", None)
-    if node.get("nullable") and isinstance(out.get("type"), str):
-        out["type"] = [out["type"], "null"]
-    if "properties" in out and not node.get("x-kubernetes-preserve-unknown-fields"):
-        out["additionalProperties"] = False
-    return out
-
-
-def write_crd_schemas(folder: Path) -> None:
-    """JSON schemas of all versions of all CRDs, as `<kind>-<group>-<version>.json`."""
-    for path in sorted((CHARTS / "ray-crds" / "templates").glob("*.yaml")):
-        crd = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["spec"]
-        for version in crd["versions"]:
-            body = _strict(version["schema"]["openAPIV3Schema"])
-            body["properties"]["metadata"] = {"type": "object"}
-            kind = str(crd["names"]["kind"]).lower()
-            name = f"{kind}-{str(crd['group']).split('.')[0]}-{version['name']}.json"
-            (folder / name).write_text(json.dumps(body))
-
-
-def write_api_schemas(folder: Path) -> None:
-    """JSON schemas of Kubernetes' own kinds, with references that hold between files."""
-    for path in kubernetes.folder().glob("*.json"):
-        body = json.loads(path.read_text().replace('"/api/_definitions.json', '"_definitions.json'))
-        body.pop("$id", None)  # its base is an address, not this folder
-        (folder / path.name).write_text(json.dumps(body))
-
-
-def conform() -> list[str]:
-    """Faults of what the charts render, a line each."""
+def conform(known: list[str]) -> list[str]:
+    """Faults of what the charts render for some versions of Kubernetes, a line each."""
     wrong = []
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
+    with tempfile.TemporaryDirectory() as name, Prover() as prover:
         folder = Path(name)
-        (folder / "schemas").mkdir()
-        write_api_schemas(folder / "schemas")
-        write_crd_schemas(folder / "schemas")
-        todo = list(renderings())
-        for number, (one, said) in enumerate(zip(todo, pool.map(_rendered, todo), strict=True)):
-            if isinstance(said, UserError):
-                wrong.append(said.message)
-                continue
-            slug = re.sub(r"[^a-z0-9]+", "-", one.title.lower())
-            (folder / f"{number:02d}-{slug}.yaml").write_text(said)
-        found = run(
-            [
-                tool("kubeconform"), "-strict", "-summary", "-output", "text",
-                "-skip", ",".join(FOREIGN_KINDS) + ",CustomResourceDefinition",
-                "-schema-location",
-                f"{folder}/schemas/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json",
-                *sorted(folder.glob("*.yaml")),
-            ],
-            check=False,
-        )  # fmt: skip
-        if found.returncode != 0:
-            wrong += [line for line in found.stdout.splitlines() if "Summary:" not in line]
-            wrong += found.stderr.splitlines()
-    return wrong
+        write_schemas(folder / "schemas", known)
+        for version in known:
+            (folder / f"manifests-{version}").mkdir()
+        for number, one in enumerate(renderings()):
+            for version in known:
+                proof = prover.prove(one.chart, one.texts, kube_version=version)
+                if proof.error:
+                    wrong.append(f"{one.title} does not render: {proof.error}")
+                wrong += [f"{one.title}: {fault}" for fault in proof.faults]
+                slug = re.sub(r"[^a-z0-9]+", "-", one.title.lower())
+                path = folder / f"manifests-{version}" / f"{number:02d}-{slug}.yaml"
+                path.write_text(proof.manifest)
+        for version in known:
+            wrong += faults(folder / f"manifests-{version}", folder / "schemas", version)
+    return list(dict.fromkeys(wrong))
 
 
-def _rendered(one: Rendering) -> str | UserError:
-    try:
-        return one.text()
-    except UserError as error:
-        return error
+def oldest_and_newest() -> list[str]:
+    """What `conform` has against the charts on the two ends of what they claim to run on."""
+    known = versions()
+    return conform([known[0], known[-1]])
 
 
 def _command(*command: str | Path) -> list[str]:
@@ -217,7 +131,7 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
     "generated files": drift,
     "lint": lint,
     "unit tests": unit_tests,
-    "renderings": conform,
+    "renderings": oldest_and_newest,
 }
 
 

@@ -26,6 +26,17 @@ PLATFORM = ("ray-crds", "ray-operator", "ray-platform")
 #: Those that make a Ray cluster, and share most of their values.
 CLUSTERS = ("ray-cluster", "ray-job", "ray-service")
 
+#: Kinds whose definitions are other people's, rendered by an explicit value only.
+FOREIGN_KINDS = (
+    "PodMonitor",
+    "ServiceMonitor",
+    "HTTPRoute",
+    "Certificate",
+    "LocalQueue",
+    "ClusterQueue",
+    "ResourceFlavor",
+)
+
 ENVIRONMENTS = ROOT / "environments"
 WORKLOADS = ROOT / "workloads" / "src" / "rayworks"
 
@@ -49,3 +60,8 @@ def workloads() -> dict[str, Path]:
     """Values file of each workload, by the workload's name."""
     found = sorted(WORKLOADS.glob("*/values.yaml"))
     return {path.parent.name.replace("_", "-"): path for path in found}
+
+
+def namespace(chart: str) -> str:
+    """Where a chart is installed when only it is looked at."""
+    return "ray-system" if chart in PLATFORM else "team"

@@ -2,7 +2,8 @@
 
 A key's type follows from its default. What does not, stands above it as `# @schema {…}`: JSON,
 merged into the key's schema. `# -- …` is the description, which helm-docs reads too. Maps with
-keys are strict; an empty map holds strings unless it is annotated; null needs an annotation.
+keys are strict, and null removes none of the keys unless it is the default, which needs an
+annotation; an empty map holds strings unless it is annotated.
 A chart's dependencies are keys too: Helm adds one for each, and the schema of each checks it.
 `#/$defs/…` are in definitions.yaml; `kubernetes.…` come from Kubernetes, Serve's from Ray.
 """
@@ -95,8 +96,10 @@ def _inferred(value: Any, where: str, annotation: Schema) -> Schema:
     return {}
 
 
-def _properties(node: yaml.MappingNode, lines: list[str], prefix: str) -> dict[str, Schema]:
+def _object(node: yaml.MappingNode, lines: list[str], prefix: str) -> Schema:
+    """Schema of a map with keys, all required where null is no value: it takes a default out."""
     properties: dict[str, Schema] = {}
+    required = []
     loader = yaml.SafeLoader("")
     for key, value in node.value:
         where = f"{prefix}{key.value}"
@@ -105,17 +108,20 @@ def _properties(node: yaml.MappingNode, lines: list[str], prefix: str) -> dict[s
         if not description and not isinstance(value, yaml.MappingNode):
             raise UserError(f"{where} has no description", "add a comment that begins with `# -- `")
         if isinstance(value, yaml.MappingNode) and value.value and not annotation:
-            schema: Schema = {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": _properties(value, lines, f"{where}."),
-            }
+            schema = _object(value, lines, f"{where}.")
         else:
             schema = {**_inferred(default, where, annotation), **annotation, "default": default}
         if description:
             schema["description"] = description
         properties[key.value] = schema
-    return properties
+        if default is not None and "null" not in annotation.get("type", ()):
+            required.append(key.value)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required,
+        "properties": properties,
+    }
 
 
 def _bounded(node: Any) -> Any:
@@ -181,19 +187,13 @@ def of_chart(chart: str) -> str:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(root, yaml.MappingNode):
             raise UserError(f"charts/{chart}/values.yaml is not a map")
-        body = {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "global": {"type": "object"},
-                **_dependencies(chart),
-                **_properties(root, text.splitlines(), ""),
-            },
-        }
-    whole = {"$schema": DIALECT, "title": chart, **_bounded(body)}
+        body = _object(root, text.splitlines(), "")
+        others: Schema = {"global": {"type": "object"}, **_dependencies(chart)}
+        body["properties"] = others | body["properties"]
+    whole = {"$schema": DIALECT, "title": chart, **body}
     if used := _referred(body, known, {}):
-        whole["$defs"] = {name: _bounded(used[name]) for name in sorted(used)}
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+        whole["$defs"] = {name: used[name] for name in sorted(used)}
+    return json.dumps(_bounded(whole), indent=2, ensure_ascii=False) + "\n"
 
 
 def generated() -> dict[Path, str]:

@@ -15,6 +15,73 @@ _OURS = {
 }
 
 
+def _checked() -> dict[str, Schema]:
+    """What Serve's own code checks beyond its models, by model, as far as a schema can say it."""
+    import logging
+
+    from ray._common.logging_constants import LOGRECORD_STANDARD_ATTRS
+
+    remote = {"type": "string", "pattern": "^[a-z][a-z0-9+.-]*://."}
+    runtime_env = {
+        "type": "object",
+        "properties": {
+            "working_dir": remote,
+            "py_modules": {"type": "array", "items": remote},
+        },
+    }
+    variables = {"type": "object", "additionalProperties": {"type": "string"}}
+    files = {"ssl_certfile": ["ssl_keyfile"], "ssl_keyfile": ["ssl_certfile"]}
+    return {
+        "AutoscalingConfig": {
+            "properties": {"aggregation_function": {"enum": ["mean", "max", "min"]}},
+        },
+        "ControllerOptions": {
+            "properties": {
+                "runtime_env": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"env_vars": variables},
+                }
+            }
+        },
+        "DeploymentSchema": {
+            "properties": {
+                "max_queued_requests": {
+                    "anyOf": [{"const": -1}, {"type": "integer", "minimum": 1}]
+                },
+            },
+            "dependentRequired": {
+                "placement_group_bundle_label_selector": ["placement_group_bundles"]
+            },
+            "not": {
+                "anyOf": [
+                    {"required": ["max_replicas_per_node", "placement_group_bundles"]},
+                    {"required": ["max_replicas_per_node", "gang_scheduling_config"]},
+                    {"required": ["placement_group_strategy", "gang_scheduling_config"]},
+                ]
+            },
+        },
+        "GangSchedulingConfig": {
+            "properties": {"runtime_failure_policy": {"enum": ["RESTART_GANG"]}},
+        },
+        "HTTPOptionsSchema": {"dependentRequired": files},
+        "LoggingConfig": {
+            "properties": {
+                "log_level": {"enum": sorted(logging.getLevelNamesMapping())},
+                "additional_log_standard_attrs": {
+                    "type": "array",
+                    "items": {"enum": sorted(LOGRECORD_STANDARD_ATTRS)},
+                },
+            }
+        },
+        "RayActorOptionsSchema": {"properties": {"runtime_env": runtime_env}},
+        "ServeApplicationSchema": {"properties": {"runtime_env": runtime_env}},
+        "TracingConfig": {
+            "properties": {"sampling_ratio": {"type": "number", "minimum": 0, "maximum": 1}}
+        },
+    }
+
+
 def definitions() -> dict[str, Schema]:
     """Definitions by name: serveConfig, and those that it refers to.
 
@@ -34,6 +101,10 @@ def definitions() -> dict[str, Schema]:
     application["deployments"] = _by_name("DeploymentSchema")
     whole["properties"]["applications"] = _by_name("ServeApplicationSchema")
     found = {_name(name): _cleaned(model) for name, model in models.items()}
+    for name, more in _checked().items():
+        schema = found[_name(name)]
+        schema["properties"] |= more.pop("properties", {})
+        schema |= more
     return {"serveConfig": _cleaned(whole), **found}
 
 

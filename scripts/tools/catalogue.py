@@ -2,6 +2,8 @@
 
 A tool's folder beside this file holds its wrapper module: a go.mod that names the packages to
 build (`tool`) and pins every version, and a go.sum with their hashes. Versions stand nowhere else.
+chart-proof is ours: its folder holds its source too, and its versions are those of the tools that
+it speaks for.
 """
 
 from __future__ import annotations
@@ -83,6 +85,8 @@ class Tool:
         """Its folder in the cache; another one for every change to what goes into it."""
         digest = hashlib.sha256(self._gomod.encode())
         digest.update((self.folder / "go.sum").read_bytes())
+        for source in sorted(self.folder.glob("*.go")):
+            digest.update(source.read_bytes())
         digest.update(repr((self.ldflags, self.share, platform.machine())).encode())
         return CACHE / "tools" / self.name / f"{self.version}-{digest.hexdigest()[:12]}"
 
@@ -171,6 +175,12 @@ TOOLS: tuple[Tool, ...] = (
             "main.VERSION": "v{version}",
         },
         share=("manifests/crds.yaml",),
+    ),
+    Tool(
+        name="chart-proof",
+        module="github.com/ray-project/kuberay/ray-operator",
+        groups=("dev",),
+        binaries={"chart-proof": ("version",)},
     ),
     Tool(
         name="helm-unittest",

@@ -9,7 +9,6 @@ import pytest
 from support import Deployed, eventually, make
 
 from charts import measure
-from charts.check import Rendering
 from deploy.environments import environment
 from deploy.kube import Kube, condition
 from deploy.platform import NAMESPACE, Platform
@@ -142,7 +141,7 @@ def test_the_release_is_as_large_as_measured(installed: Kube) -> None:
     # The API gives a Secret's bytes in base64, four characters for three.
     size = int(installed.run(*words, namespace=NAMESPACE)) * 3 // 4
     files = tuple(environment("local").values())
-    expected = measure.stored(Rendering("ray-platform", "the platform", files))
+    expected = measure.stored("ray-platform", files)
     assert size < measure.LIMIT
     assert size == pytest.approx(expected, rel=0.02)
 

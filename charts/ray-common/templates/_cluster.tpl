@@ -156,7 +156,7 @@ spec:
   automountServiceAccountToken: false
   containers:
     - name: {{ ternary "ray-head" "ray-worker" $isHead }}
-      image: {{ $group.image }}
+      image: {{ $group.image | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
       {{- if not $isHead }}
       # Wait for the GCS in the same container: `ray start` takes some CPU seconds to find out that there is
@@ -169,7 +169,7 @@ spec:
       {{- with $pod.envFrom }}
       envFrom:
         {{- range $name, $kind := . }}
-        - {{ $kind }}Ref: {name: {{ $name }}}
+        - {{ $kind }}Ref: {name: {{ $name | quote }}}
         {{- end }}
       {{- end }}
       {{- if $values.keepLogs }}
@@ -211,7 +211,7 @@ spec:
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         {{- if $storage.claim }}
-        - {name: storage, mountPath: {{ $storage.mountPath }}}
+        - {name: storage, mountPath: {{ $storage.mountPath | quote }}}
         {{- end }}
         {{- if $values.tls.enabled }}
         - {name: ray-tls, mountPath: /etc/ray/tls, readOnly: true}
@@ -220,7 +220,7 @@ spec:
         - {name: packages, mountPath: /packages, readOnly: true}
         {{- end }}
         {{- range $name, $volume := $pod.volumes }}
-        - name: {{ $name }}
+        - name: {{ $name | quote }}
           {{- toYaml (omit $volume "source") | nindent 10 }}
         {{- end }}
     {{- range $name, $container := $pod.sidecars }}
@@ -231,14 +231,14 @@ spec:
   {{- with $global.images.pullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
     {{- end }}
   {{- end }}
   {{- if or $values.tls.enabled $values.packages $pod.initContainers }}
   initContainers:
     {{- if $values.tls.enabled }}
     - name: tls
-      image: {{ $group.image }}
+      image: {{ $group.image | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
       command:
         - python
@@ -263,7 +263,7 @@ spec:
     {{- end }}
     {{- if $values.packages }}
     - name: packages
-      image: {{ $group.image }}
+      image: {{ $group.image | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
       command:
         - bash
@@ -296,15 +296,15 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with $pod.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with $pod.runtimeClassName }}
-  runtimeClassName: {{ . }}
+  runtimeClassName: {{ . | quote }}
   {{- end }}
   securityContext:
     {{- include "ray.podSecurityContext" $root | nindent 4 }}
   {{- with include "ray.serviceAccountName" (list $root $global $isHead) }}
-  serviceAccountName: {{ . }}
+  serviceAccountName: {{ . | quote }}
   {{- end }}
   terminationGracePeriodSeconds: {{ int $values.terminationGracePeriodSeconds }}
   {{- with $pod.tolerations }}
@@ -314,13 +314,13 @@ spec:
   {{- with $pod.topologySpread }}
   topologySpreadConstraints:
     {{- range $key, $spread := . }}
-    - topologyKey: {{ $key }}
+    - topologyKey: {{ $key | quote }}
       maxSkew: {{ int ($spread.maxSkew | default 1) }}
       whenUnsatisfiable: {{ $spread.whenUnsatisfiable | default "ScheduleAnyway" }}
       labelSelector:
         matchLabels:
           {{- include "ray.podLabels" (list $root (ternary "head" "worker" $isHead)) | nindent 10 }}
-          ray.io/group: {{ ternary "headgroup" $group.name $isHead }}
+          ray.io/group: {{ ternary "headgroup" $group.name $isHead | quote }}
     {{- end }}
   {{- end }}
   volumes:
@@ -336,12 +336,12 @@ spec:
     {{- if $storage.claim }}
     - name: storage
       persistentVolumeClaim:
-        claimName: {{ $storage.claim }}
+        claimName: {{ $storage.claim | quote }}
     {{- end }}
     {{- if $values.tls.enabled }}
     - name: ray-authority
       secret:
-        secretName: {{ $values.tls.caSecret | default (printf "%s-authority" $root.Release.Name) }}
+        secretName: {{ $values.tls.caSecret | default (printf "%s-authority" $root.Release.Name) | quote }}
         defaultMode: 288
     - name: ray-tls
       emptyDir:
@@ -353,7 +353,7 @@ spec:
       emptyDir: {}
     {{- end }}
     {{- range $name, $volume := $pod.volumes }}
-    - name: {{ $name }}
+    - name: {{ $name | quote }}
       {{- toYaml $volume.source | nindent 6 }}
     {{- end }}
     {{- if $autoscaled }}
@@ -405,7 +405,7 @@ rayVersion: {{ toString $values.rayVersion | quote }}
 authOptions:
   mode: {{ $values.auth.mode }}
   {{- with $values.auth.existingSecret }}
-  secretName: {{ . }}
+  secretName: {{ . | quote }}
   {{- end }}
 {{- if $values.autoscaling.enabled }}
 enableInTreeAutoscaling: true
@@ -433,7 +433,7 @@ autoscalerOptions:
 {{- if $values.gcsFaultTolerance.enabled }}
 {{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson }}
 gcsFaultToleranceOptions:
-  redisAddress: {{ $redis.address }}
+  redisAddress: {{ $redis.address | quote }}
   {{- with $redis.username }}
   redisUsername:
     value: {{ . | quote }}
@@ -442,7 +442,7 @@ gcsFaultToleranceOptions:
   redisPassword:
     valueFrom:
       secretKeyRef:
-        name: {{ . }}
+        name: {{ . | quote }}
         key: password
   {{- end }}
 {{- end }}
@@ -459,7 +459,7 @@ headGroupSpec:
 workerGroupSpecs:
   {{- range $group := $groups.workers }}
   {{- $now := get $live $group.name | default dict }}
-  - groupName: {{ $group.name }}
+  - groupName: {{ $group.name | quote }}
     {{- if hasKey $group "idleTimeoutSeconds" }}
     idleTimeoutSeconds: {{ int $group.idleTimeoutSeconds }}
     {{- end }}

@@ -38,7 +38,7 @@ spec:
   selector:
     matchLabels:
       {{- include "ray.podLabels" (list $root "worker") | nindent 6 }}
-      ray.io/group: {{ $group.name }}
+      ray.io/group: {{ $group.name | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -87,7 +87,7 @@ spec:
     - from:
         - namespaceSelector:
             matchLabels:
-              kubernetes.io/metadata.name: {{ $global.operator.namespace }}
+              kubernetes.io/metadata.name: {{ $global.operator.namespace | quote }}
       ports:
         - {protocol: TCP, port: 8265}
         {{- if and $values.serveConfig (not $values.excludeHead) }}
@@ -99,7 +99,7 @@ spec:
         - namespaceSelector:
             {{- if $global.monitoring.namespace }}
             matchLabels:
-              kubernetes.io/metadata.name: {{ $global.monitoring.namespace }}
+              kubernetes.io/metadata.name: {{ $global.monitoring.namespace | quote }}
             {{- else }} {}
             {{- end }}
       ports:
@@ -112,13 +112,14 @@ spec:
         - namespaceSelector:
             {{- if $global.ingress.namespace }}
             matchLabels:
-              kubernetes.io/metadata.name: {{ $global.ingress.namespace }}
+              kubernetes.io/metadata.name: {{ $global.ingress.namespace | quote }}
             {{- else }} {}
             {{- end }}
       ports:
         - {protocol: TCP, port: {{ ternary 8000 8265 (hasKey $values "serveConfig") }}}
     {{- end }}
     {{- range $name, $rule := $policy.from }}
+    {{- if $rule }}
     - from:
         {{- toYaml $rule.peers | nindent 8 }}
       {{- with $rule.ports }}
@@ -128,6 +129,7 @@ spec:
         {{- end }}
       {{- end }}
     {{- end }}
+    {{- end }}
   {{- if eq $network.egress "restricted" }}
   egress:
     - to:
@@ -136,12 +138,12 @@ spec:
     - to:
         - namespaceSelector:
             matchLabels:
-              kubernetes.io/metadata.name: {{ $network.dns.namespace }}
+              kubernetes.io/metadata.name: {{ $network.dns.namespace | quote }}
           podSelector:
             matchLabels:
               {{- toYaml $network.dns.podLabels | nindent 14 }}
         {{- range $network.dns.cidrs }}
-        - ipBlock: {cidr: {{ . }}}
+        - ipBlock: {cidr: {{ . | quote }}}
         {{- end }}
       ports:
         - {protocol: UDP, port: 53}
@@ -149,7 +151,7 @@ spec:
     {{- if $values.autoscaling.enabled }}
     - to:
         {{- range $network.apiServer.cidrs }}
-        - ipBlock: {cidr: {{ . }}}
+        - ipBlock: {cidr: {{ . | quote }}}
         {{- end }}
       ports:
         - {protocol: TCP, port: {{ int $network.apiServer.port }}}
@@ -167,7 +169,7 @@ spec:
     - to:
         - namespaceSelector:
             matchLabels:
-              kubernetes.io/metadata.name: {{ $mlflow.namespace }}
+              kubernetes.io/metadata.name: {{ $mlflow.namespace | quote }}
           podSelector:
             matchLabels:
               app.kubernetes.io/component: mlflow
@@ -177,7 +179,7 @@ spec:
     # Where the cloud's SDKs get their tokens.
     - to:
         {{- range . }}
-        - ipBlock: {cidr: {{ . }}}
+        - ipBlock: {cidr: {{ . | quote }}}
         {{- end }}
       ports:
         - {protocol: TCP, port: 80}
@@ -196,10 +198,11 @@ spec:
     {{- with $network.egressCidrs }}
     - to:
         {{- range . }}
-        - ipBlock: {cidr: {{ . }}}
+        - ipBlock: {cidr: {{ . | quote }}}
         {{- end }}
     {{- end }}
     {{- range $name, $rule := $policy.to }}
+    {{- if $rule }}
     - to:
         {{- toYaml $rule.peers | nindent 8 }}
       {{- with $rule.ports }}
@@ -208,6 +211,7 @@ spec:
         - {protocol: TCP, port: {{ int . }}}
         {{- end }}
       {{- end }}
+    {{- end }}
     {{- end }}
   {{- end }}
 {{- end }}
@@ -247,18 +251,18 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  hostnames: [{{ $host }}]
+  hostnames: [{{ $host | quote }}]
   parentRefs:
-    - name: {{ $global.gateway.name }}
+    - name: {{ $global.gateway.name | quote }}
       {{- with $global.gateway.namespace }}
-      namespace: {{ . }}
+      namespace: {{ . | quote }}
       {{- end }}
       {{- with $global.gateway.sectionName }}
-      sectionName: {{ . }}
+      sectionName: {{ . | quote }}
       {{- end }}
   rules:
     - matches:
-        - path: {type: PathPrefix, value: {{ $path }}}
+        - path: {type: PathPrefix, value: {{ $path | quote }}}
       backendRefs:
         - {name: {{ index . 2 }}, port: {{ index . 3 }}}
 {{- else -}}
@@ -274,13 +278,13 @@ metadata:
   {{- end }}
 spec:
   {{- with $global.className }}
-  ingressClassName: {{ . }}
+  ingressClassName: {{ . | quote }}
   {{- end }}
   rules:
-    - host: {{ $host }}
+    - host: {{ $host | quote }}
       http:
         paths:
-          - path: {{ $path }}
+          - path: {{ $path | quote }}
             pathType: Prefix
             backend:
               service:
@@ -288,8 +292,8 @@ spec:
                 port: {number: {{ index . 3 }}}
   {{- with $global.tlsSecret }}
   tls:
-    - hosts: [{{ $host }}]
-      secretName: {{ . }}
+    - hosts: [{{ $host | quote }}]
+      secretName: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -35,12 +35,12 @@ spec:
       {{- with $global.images.pullSecrets }}
       imagePullSecrets:
         {{- range . }}
-        - name: {{ . }}
+        - name: {{ . | quote }}
         {{- end }}
       {{- end }}
       containers:
         - name: redis
-          image: {{ include "ray.image" (list $global "redis" dict "gcsFaultTolerance.redis.create") }}
+          image: {{ include "ray.image" (list $global "redis" dict "gcsFaultTolerance.redis.create") | quote }}
           imagePullPolicy: {{ $global.images.pullPolicy }}
           command: [redis-server, --save, "", --appendonly, "no", --protected-mode, "no", --dir, /tmp]
           ports:

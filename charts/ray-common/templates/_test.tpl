@@ -27,13 +27,13 @@ metadata:
     {{- include "ray.testAnnotations" "0" | nindent 4 }}
 spec:
   {{- with index . 4 }}
-  serviceAccountName: {{ . }}
+  serviceAccountName: {{ . | quote }}
   {{- end }}
   automountServiceAccountToken: {{ ne (index . 4) "" }}
   {{- include "ray.scriptPod" (list $root $global) | nindent 2 }}
   containers:
     - name: test
-      image: {{ include "ray.image" (list $global "ray" ($root.Values.image | default dict) "helm test") }}
+      image: {{ include "ray.image" (list $global "ray" ($root.Values.image | default dict) "helm test") | quote }}
       imagePullPolicy: {{ $global.images.pullPolicy }}
       command:
         - python

@@ -62,7 +62,7 @@ spec:
   issuerRef:
     group: cert-manager.io
     kind: {{ $tls.issuer.kind }}
-    name: {{ $tls.issuer.name }}
+    name: {{ $tls.issuer.name | quote }}
   privateKey:
     algorithm: ECDSA
     size: 256

@@ -101,6 +101,22 @@ helm upgrade conflicts with it. */}}
 {{- $_ := set $out $kind $canonical -}}
 {{- end -}}
 {{- end -}}
+{{- $limits := $out.limits | default dict -}}
+{{- range $name, $amount := $out.requests -}}
+{{- $at := printf "%s.requests.%s" $path $name -}}
+{{- $limit := get $limits $name -}}
+{{- if and $limit (gt (include "ray.milli" (list $at $amount) | int64) (include "ray.milli" (list $at $limit) | int64)) -}}
+{{- include "ray.fail" (list $at (printf "%s is more than the limit, %s" $amount $limit) (printf "raise %s.limits.%s, or lower the request" $path $name)) -}}
+{{- end -}}
+{{- if and (contains "/" $name) (ne $amount (toString $limit)) -}}
+{{- include "ray.fail" (list $at (printf "%s is not the limit, and a device is not shared" $amount) (printf "write the same in %s.limits.%s" $path $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $amount := $limits -}}
+{{- if and (contains "/" $name) (not (regexMatch "^[0-9]+$" $amount)) -}}
+{{- include "ray.fail" (list (printf "%s.limits.%s" $path $name) (printf "%s is no whole number" $amount) "devices are given as a whole") -}}
+{{- end -}}
+{{- end -}}
 {{- toJson $out -}}
 {{- end -}}
 
@@ -144,6 +160,9 @@ rendered without a value, as the operator writes it back. */}}
 {{- if and (not $tag) (not $digest) -}}
 {{- include "ray.fail" (list (printf "global.ray.images.%s" $key) "has neither tag nor digest" "give one of the two: nothing here pulls :latest") -}}
 {{- end -}}
+{{- if and (eq (toString $tag) "latest") (not $digest) -}}
+{{- include "ray.fail" (list (ternary "image.tag" (printf "global.ray.images.%s.tag" $key) (eq (toString $override.tag) "latest")) (printf "is latest, which is another image tomorrow; %s needs it" $path) "give a version, or a digest") -}}
+{{- end -}}
 {{- $repository -}}{{- if $tag }}:{{ include "ray.string" $tag }}{{ end -}}{{- if $digest }}@{{ $digest }}{{ end -}}
 {{- end -}}
 
@@ -151,6 +170,7 @@ rendered without a value, as the operator writes it back. */}}
 release: the release's, where it holds the chart's name, else both. */}}
 {{- define "ray.fullname" -}}
 {{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
+{{- include "ray.validateName" (list $name 63 "name") -}}
 {{- if gt (len $name) 50 -}}
 {{- include "ray.fail" (list "release name" (printf "%q makes the name %q, which has %d characters; 50 leave room for what is added to it" .Release.Name $name (len $name)) "choose a shorter release name") -}}
 {{- end -}}
@@ -205,7 +225,7 @@ securityContext:
 {{- with $global.images.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end -}}

@@ -6,6 +6,9 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{/* ray.name (list NAME MOST KIND): the custom resource's name must be a DNS-1035 label of at most MOST characters. */}}
 {{- define "ray.validateName" -}}
 {{- $name := index . 0 -}}
+{{- if has $name (list "y" "n" "yes" "no" "on" "off" "true" "false" "null") -}}
+{{- include "ray.fail" (list "release name" (printf "%q is no text in YAML" $name) "choose another release name") -}}
+{{- end -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 {{- include "ray.fail" (list "release name" (printf "%q must begin with a letter and hold only small letters, digits and dashes" $name) "choose another release name") -}}
 {{- end -}}

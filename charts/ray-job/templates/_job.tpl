@@ -293,7 +293,7 @@ submitterPodTemplate:
             value: /tmp
           - name: RAYWORKS_SUBMISSION
             value: {{ include "ray-job.submission" (list $root $parts) | replace "$(" "$$(" | quote }}
-        image: {{ include "ray.image" (list $global "ray" $values.image "job.submitter") }}
+        image: {{ include "ray.image" (list $global "ray" $values.image "job.submitter") | quote }}
         imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
         resources:
           {{- include "ray.resources" (list "job.submitter.resources" $job.submitter.resources) | fromJson | toYaml | nindent 10 }}
@@ -303,7 +303,7 @@ submitterPodTemplate:
 {{- end }}
 {{- if $parts.existing }}
 clusterSelector:
-  ray.io/cluster: {{ $parts.existing }}
+  ray.io/cluster: {{ $parts.existing | quote }}
 {{- else }}
 rayClusterSpec:
   {{- include "ray.clusterSpec" (list $root $global $parts.groups $parts.env dict) | nindent 2 }}

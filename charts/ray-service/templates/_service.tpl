@@ -55,8 +55,14 @@ The configuration of Ray Serve, and what of it and of the service would be refus
 {{- include "ray.fail" (list (printf "%s.num_replicas" $path) (printf "%q is neither a number nor auto" $deployment.num_replicas) "write a number, or auto") -}}
 {{- end -}}
 {{- with $deployment.autoscaling_config -}}
-{{- if and (hasKey . "min_replicas") (hasKey . "max_replicas") (gt (int .min_replicas) (int .max_replicas)) -}}
-{{- include "ray.fail" (list (printf "%s.autoscaling_config.min_replicas" $path) (printf "%d is more than max_replicas, %d" (int .min_replicas) (int .max_replicas)) "correct the two") -}}
+{{- $least := int (dig "min_replicas" 1 .) -}}
+{{- $most := int (dig "max_replicas" (ternary 100 1 (eq (toString $deployment.num_replicas) "auto")) .) -}}
+{{- $first := int (dig "initial_replicas" $least .) -}}
+{{- if gt $least $most -}}
+{{- include "ray.fail" (list (printf "%s.autoscaling_config.min_replicas" $path) (printf "%d is more than max_replicas, %d" $least $most) "correct the two") -}}
+{{- end -}}
+{{- if or (lt $first $least) (gt $first $most) -}}
+{{- include "ray.fail" (list (printf "%s.autoscaling_config.initial_replicas" $path) (printf "%d is not between min_replicas %d and max_replicas %d" $first $least $most) "correct the three") -}}
 {{- end -}}
 {{- end -}}
 {{- /* Where the replica's own options are in the code, only Serve knows them. */}}
