@@ -18,6 +18,7 @@ APPLICATIONS = (
     "ray-cluster",
     "ray-job",
     "ray-service",
+    "mlflow",
 )
 
 #: Charts of the platform, which are installed in the operator's namespace.

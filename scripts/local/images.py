@@ -123,6 +123,7 @@ IMAGES: dict[str, Image] = {
         contexts={"workloads": ROOT / "workloads"},
         stages={"deps": "ray-deps"},
     ),
+    "mlflow": Image(layout.IMAGES / "mlflow", parent="base"),
     "operator": Image(
         layout.IMAGES / "operator",
         contexts={"module": ROOT / "scripts" / "tools" / "kuberay"},

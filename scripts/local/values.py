@@ -24,7 +24,7 @@ HEAD_CPU, HEAD_MEMORY = 150, GI
 PLATFORM_CPU, PLATFORM_MEMORY = 250, 640 * MI
 
 #: Images that charts name; not all of them are built for every deployment.
-CHART_IMAGES = ("ray", "operator", "redis")
+CHART_IMAGES = ("ray", "operator", "redis", "mlflow")
 
 
 @dataclass(frozen=True)

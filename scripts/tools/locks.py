@@ -8,7 +8,10 @@ from tools.progress import Progress
 from tools.venv import uv, uv_environment
 
 #: Each list of requirements (.in) and its lock beside it; a list comes after those it refers to.
-LOCKS = ("scripts/bootstrap", "scripts/requirements", "workloads/requirements", "requirements-dev")
+LOCKS = (
+    "scripts/bootstrap", "scripts/requirements", "workloads/requirements", "requirements-dev",
+    "images/mlflow/requirements",
+)  # fmt: skip
 
 
 def lock(progress: Progress, *, upgrade: bool) -> None:

@@ -10,6 +10,7 @@ images:
   ray: {repository: rayproject/ray, tag: 2.60.0-py311}
   operator: {repository: quay.io/kuberay/operator, tag: v1.6.2}
   redis: {repository: redis, tag: 7.4.7-alpine}
+  mlflow: {repository: ghcr.io/mlflow/mlflow, tag: v3.17.2-full}
 pools:
   head:
     sizes:

@@ -1,0 +1,269 @@
+{{/*
+What the server, its hook and its scheduled jobs share. In ray-platform several charts share a release; no other one
+has their components: mlflow, mlflow-admin, mlflow-backup and mlflow-gc.
+*/}}
+
+{{/* mlflow.parts ROOT: what follows from the values, as JSON, once they are found to be right. */}}
+{{- define "mlflow.parts" -}}
+{{- $global := include "ray.global" . | fromJson -}}
+{{- $values := .Values -}}
+{{- $name := include "ray.fullname" . -}}
+{{- $embedded := not $values.database.host -}}
+{{- $volume := or $embedded (not $values.artifacts.uri) -}}
+{{- $single := and $volume (eq $values.persistence.accessMode "ReadWriteOnce") -}}
+{{- $hosts := list -}}
+{{- if $values.ingress.enabled }}{{ $hosts = append $hosts $values.ingress.host }}{{ end -}}
+{{- if $values.httpRoute.enabled }}{{ $hosts = append $hosts $values.httpRoute.host }}{{ end -}}
+{{- $parts := dict "global" $global "name" $name "embedded" $embedded "volume" $volume "single" $single "hosts" $hosts -}}
+{{- $_ := set $parts "claim" ($values.persistence.existingClaim | default $name) -}}
+{{- $_ := set $parts "secret" ($values.auth.existingSecret | default (printf "%s-admin" $name)) -}}
+{{- $_ := set $parts "account" ($values.serviceAccount.name | default $name) -}}
+{{- $_ := set $parts "address" (printf "%s.%s.svc" $name .Release.Namespace) -}}
+{{- $_ := set $parts "backups" (ternary "/backups" "/data/backups" (ne $values.backup.claim "")) -}}
+{{- include "mlflow.validate" (list $values $parts) -}}
+{{- $_ := set $parts "database" (include "mlflow.database" $values.database) -}}
+{{- toJson $parts -}}
+{{- end -}}
+
+{{/* mlflow.database DATABASE: its address. User and password are in variables of the driver's own instead, and need
+no escaping there. */}}
+{{- define "mlflow.database" -}}
+{{- if not .host -}}
+sqlite:////data/mlflow.db
+{{- else -}}
+postgresql+psycopg2://{{ .host }}:{{ int .port }}/{{ .name }}?sslmode={{ .sslMode }}
+{{- if hasPrefix "verify-" .sslMode }}&sslrootcert={{ ternary "/authority/ca.crt" "/etc/ssl/certs/ca-certificates.crt" (ne .caSecret "") }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "mlflow.validate" -}}
+{{- $values := index . 0 -}}
+{{- $parts := index . 1 -}}
+{{- $database := $values.database -}}
+{{- if gt (len $parts.name) 45 -}}
+{{- include "ray.fail" (list "release name" (printf "makes the name %q, which has %d characters; a CronJob's may have 52, and 7 are added" $parts.name (len $parts.name)) "choose a shorter release name") -}}
+{{- end -}}
+{{- if $parts.embedded -}}
+{{- if gt (int $values.replicas) 1 -}}
+{{- include "ray.fail" (list "replicas" (printf "is %d, and SQLite is one pod's alone" (int $values.replicas)) "name a PostgreSQL server as database.host, or set replicas: 1") -}}
+{{- end -}}
+{{- range $key := list "existingSecret" "caSecret" -}}
+{{- if get $database $key -}}
+{{- include "ray.fail" (list (printf "database.%s" $key) (printf "is %q, and SQLite has no use for it" (get $database $key)) "name the PostgreSQL server as database.host too, or take it out") -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $values.persistence.accessMode "ReadWriteMany" -}}
+{{- include "ray.fail" (list "persistence.accessMode" "is ReadWriteMany: shared file systems do not keep the locks that SQLite relies on" "use ReadWriteOnce, or name a PostgreSQL server as database.host") -}}
+{{- end -}}
+{{- else -}}
+{{- if not $database.existingSecret -}}
+{{- include "ray.fail" (list "database.existingSecret" "is empty, and PostgreSQL wants a user and a password" "name a Secret with the keys username and password") -}}
+{{- end -}}
+{{- if and $database.caSecret (not (hasPrefix "verify-" $database.sslMode)) -}}
+{{- include "ray.fail" (list "database.caSecret" (printf "is %q, and sslMode %s verifies nothing" $database.caSecret $database.sslMode) "set database.sslMode: verify-full, or take it out") -}}
+{{- end -}}
+{{- range $key := list "claim" "restore" -}}
+{{- if get $values.backup $key -}}
+{{- include "ray.fail" (list (printf "backup.%s" $key) (printf "is %q, and backups are SQLite's alone" (get $values.backup $key)) "back PostgreSQL up and restore it where it runs, and take this out") -}}
+{{- end -}}
+{{- end -}}
+{{- if and (gt (int $values.replicas) 1) $parts.single -}}
+{{- include "ray.fail" (list "replicas" (printf "is %d, and their artifacts lie on a volume that is ReadWriteOnce" (int $values.replicas)) "name an object store as artifacts.uri, set persistence.accessMode: ReadWriteMany, or set replicas: 1") -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.artifacts.credentialsSecret (not $values.artifacts.uri) -}}
+{{- include "ray.fail" (list "artifacts.credentialsSecret" (printf "is %q, and the artifacts lie on the volume" $values.artifacts.credentialsSecret) "name the object store as artifacts.uri, or take it out") -}}
+{{- end -}}
+{{- if and $values.persistence.existingClaim (not $parts.volume) -}}
+{{- include "ray.fail" (list "persistence.existingClaim" (printf "is %q, and with PostgreSQL and an object store there is no volume" $values.persistence.existingClaim) "take it out") -}}
+{{- end -}}
+{{- if and $values.auth.existingSecret (not $values.auth.enabled) -}}
+{{- include "ray.fail" (list "auth.existingSecret" (printf "is %q, and auth is off" $values.auth.existingSecret) "set auth.enabled: true, or take it out") -}}
+{{- end -}}
+{{- range $way := list "ingress" "httpRoute" -}}
+{{- $door := get $values $way -}}
+{{- if $door.enabled -}}
+{{- if not $values.auth.enabled -}}
+{{- include "ray.fail" (list (printf "%s.enabled" $way) "would show every run to whoever finds the address: auth is off" "set auth.enabled: true") -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$" $door.host) -}}
+{{- include "ray.fail" (list (printf "%s.host" $way) (printf "is %q, and the server answers to names that it knows only" $door.host) "give the host name, for example mlflow.example.com") -}}
+{{- end -}}
+{{- if and $values.networkPolicy.enabled (ne $values.networkPolicy.from "all") (not $values.networkPolicy.namespaces) (not $values.networkPolicy.cidrs) -}}
+{{- include "ray.fail" (list "networkPolicy.namespaces" (printf "is empty, and so is networkPolicy.cidrs: the policy would shut out what %s leads through" $way) "name the namespace of the controller, or the addresses of the load balancer in networkPolicy.cidrs") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.httpRoute.enabled (not $values.httpRoute.gateway.name) -}}
+{{- include "ray.fail" (list "httpRoute.gateway.name" "is empty" "name the Gateway that the route hangs on") -}}
+{{- end -}}
+{{- if and $values.monitoring.enabled $values.auth.enabled (not $parts.global.monitoring.apiGroup) -}}
+{{- include "ray.fail" (list "monitoring.enabled" "needs global.ray.monitoring.apiGroup: found by its annotations, Prometheus cannot sign in" "name the API group of ServiceMonitor there, or set monitoring.enabled: false") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* mlflow.identityLabels (list ROOT PARTS): further labels of pods that reach the object store. */}}
+{{- define "mlflow.identityLabels" -}}
+{{- $root := index . 0 -}}
+{{- $shared := ternary (index . 1).global.identity.podLabels dict (ne $root.Values.artifacts.uri "") -}}
+{{- with include "ray.overlay" (list $shared $root.Values.podLabels) | fromJson -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* mlflow.env (list ROOT PARTS FURTHER): environment of what speaks to database and object store, as a list. */}}
+{{- define "mlflow.env" -}}
+{{- $values := (index . 0).Values -}}
+{{- /* The root file system is read-only; nothing is reported to MLflow's makers. */}}
+{{- $env := dict "HOME" "/tmp" "MLFLOW_DISABLE_TELEMETRY" "true" "MLFLOW_BACKEND_STORE_URI" (index . 1).database -}}
+{{- $_ := set $env "MLFLOW_ARTIFACTS_DESTINATION" ($values.artifacts.uri | default "/data/artifacts") -}}
+{{- with $values.database.existingSecret -}}
+{{- $_ := set $env "PGUSER" (dict "valueFrom" (dict "secretKeyRef" (dict "name" . "key" "username"))) -}}
+{{- $_ := set $env "PGPASSWORD" (dict "valueFrom" (dict "secretKeyRef" (dict "name" . "key" "password"))) -}}
+{{- end -}}
+{{- $env = include "ray.overlay" (list $env (index . 2)) | fromJson -}}
+{{- (include "ray.envList" (include "ray.overlay" (list $env $values.env) | fromJson) | fromJson).env | toYaml -}}
+{{- end -}}
+
+{{/* mlflow.login (list PARTS USERNAME PASSWORD): variables of these names with the administrator's, as JSON. */}}
+{{- define "mlflow.login" -}}
+{{- $secret := (index . 0).secret -}}
+{{- dict (index . 1) (dict "valueFrom" (dict "secretKeyRef" (dict "name" $secret "key" "username"))) (index . 2) (dict "valueFrom" (dict "secretKeyRef" (dict "name" $secret "key" "password"))) | toJson -}}
+{{- end -}}
+
+{{/* mlflow.envFrom ROOT: the object store's credentials. */}}
+{{- define "mlflow.envFrom" -}}
+{{- with .Values.artifacts.credentialsSecret -}}
+envFrom:
+  - secretRef: {name: {{ . }}}
+{{- end -}}
+{{- end -}}
+
+{{/* mlflow.mounts (list ROOT PARTS) and mlflow.volumes (list ROOT PARTS). */}}
+{{- define "mlflow.mounts" -}}
+{{- $values := (index . 0).Values -}}
+{{- $parts := index . 1 -}}
+- {name: tmp, mountPath: /tmp}
+{{- if $parts.volume }}
+- {name: data, mountPath: /data}
+{{- end }}
+{{- with $values.backup.claim }}
+- {name: backups, mountPath: /backups}
+{{- end }}
+{{- with $values.database.caSecret }}
+- {name: authority, mountPath: /authority, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "mlflow.volumes" -}}
+{{- $values := (index . 0).Values -}}
+{{- $parts := index . 1 -}}
+- name: tmp
+  emptyDir: {}
+{{- if $parts.volume }}
+- name: data
+  persistentVolumeClaim:
+    claimName: {{ $parts.claim }}
+{{- end }}
+{{- with $values.backup.claim }}
+- name: backups
+  persistentVolumeClaim:
+    claimName: {{ . }}
+{{- end }}
+{{- with $values.database.caSecret }}
+- name: authority
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* mlflow.container (list ROOT PARTS PATH): the head of every container. */}}
+{{- define "mlflow.container" -}}
+{{- $global := (index . 1).global -}}
+image: {{ include "ray.image" (list $global "mlflow" dict (index . 2)) }}
+imagePullPolicy: {{ $global.images.pullPolicy }}
+securityContext:
+  {{- include "ray.securityContext" (index . 0) | nindent 2 }}
+{{- end -}}
+
+{{/* mlflow.placement ROOT: where pods may run. */}}
+{{- define "mlflow.placement" -}}
+{{- $placement := dict -}}
+{{- range $key := list "nodeSelector" "tolerations" -}}
+{{- with get $.Values $key }}{{ $_ := set $placement $key . }}{{ end -}}
+{{- end -}}
+{{- with $placement }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{/* mlflow.cronJob (list ROOT PARTS WHAT SCHEDULE): all of a CronJob down to its containers. One that mounts the volume
+runs beside the server: no other node can. */}}
+{{- define "mlflow.cronJob" -}}
+{{- $root := index . 0 -}}
+{{- $parts := index . 1 -}}
+{{- $what := index . 2 -}}
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: {{ $parts.name }}-{{ $what }}
+  labels:
+    {{- include "ray.labels" $root | nindent 4 }}
+spec:
+  schedule: {{ index . 3 | quote }}
+  concurrencyPolicy: Forbid
+  startingDeadlineSeconds: 3600
+  successfulJobsHistoryLimit: 1
+  failedJobsHistoryLimit: 1
+  jobTemplate:
+    spec:
+      backoffLimit: 2
+      activeDeadlineSeconds: 3600
+      template:
+        metadata:
+          labels:
+            {{- include "ray.podLabels" (list $root (printf "mlflow-%s" $what)) | nindent 12 }}
+            {{- with include "mlflow.identityLabels" (list $root $parts) }}{{ . | nindent 12 }}{{ end }}
+        spec:
+          serviceAccountName: {{ $parts.account }}
+          automountServiceAccountToken: false
+          {{- include "ray.scriptPod" (list $root $parts.global) | nindent 10 }}
+          {{- with include "mlflow.placement" $root }}{{ . | nindent 10 }}{{ end }}
+          {{- if $parts.single }}
+          affinity:
+            podAffinity:
+              requiredDuringSchedulingIgnoredDuringExecution:
+                - topologyKey: kubernetes.io/hostname
+                  labelSelector:
+                    matchLabels:
+                      {{- include "ray.podLabels" (list $root "mlflow") | nindent 22 }}
+          {{- end }}
+          volumes:
+            {{- include "mlflow.volumes" (list $root $parts) | nindent 12 }}
+{{- end -}}
+
+{{/* mlflow.authConfig (list ROOT PARTS): MLflow's configuration of users, which are kept beside the runs. */}}
+{{- define "mlflow.authConfig" -}}
+[mlflow]
+default_permission = {{ (index . 0).Values.auth.defaultPermission }}
+database_uri = {{ (index . 1).database }}
+# To check a password takes a tenth of a second of a CPU and 32 MB.
+auth_cache_ttl_seconds = 60
+{{- end -}}
+
+{{/* mlflow.ownPods ROOT: those that the network policy closes. */}}
+{{- define "mlflow.ownPods" -}}
+matchLabels:
+  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/part-of: rayworks
+matchExpressions:
+  - {key: app.kubernetes.io/component, operator: In, values: [mlflow, mlflow-backup, mlflow-gc]}
+{{- end -}}
+
+{{/* mlflow.hookMetadata (list ROOT WEIGHT): a part of the hook that makes the administrator's Secret. */}}
+{{- define "mlflow.hookMetadata" -}}
+labels:
+  {{- include "ray.labels" (index . 0) | nindent 2 }}
+annotations:
+  helm.sh/hook: pre-install,pre-upgrade
+  helm.sh/hook-weight: {{ index . 1 | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
