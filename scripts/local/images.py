@@ -107,6 +107,7 @@ IMAGES: dict[str, Image] = {
     # of what is deployed on it
     "debian": _local("debian"),
     "redis": Image(layout.IMAGES / "local" / "redis", parent="debian"),
+    "postgres": Image(layout.IMAGES / "local" / "postgres", parent="debian"),
     "base": Image(layout.IMAGES / "base", parent="debian"),
     # Gigabytes that change with a version, and apart from them kilobytes that change all day.
     "ray-deps": Image(

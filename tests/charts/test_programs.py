@@ -574,3 +574,23 @@ def test_helm_test_of_a_team_waits_until_a_new_quota_is_counted(tmp_path: Path) 
         done = program("ray-team/files/test.py", env, tmp_path, server)
     assert done.returncode == 0, done.stderr
     assert '{"limits": {"memory": "1"}}' in done.stdout
+
+
+@pytest.mark.parametrize(("status", "code"), [(201, 0), (409, 0), (403, 1)])
+def test_the_hook_makes_the_administrator_of_mlflow_once(
+    tmp_path: Path, status: int, code: int
+) -> None:
+    with api_server(tmp_path, lambda *_: (status, {})) as server:
+        env = {"SECRET": "mlflow-admin"}
+        for _ in range(2):
+            done = program("mlflow/files/admin.py", env, tmp_path, server)
+            assert done.returncode == code, done.stderr
+    made = [body for path, body in server.of("POST") if path == "/api/v1/namespaces/team/secrets"]
+    assert [body["metadata"]["name"] for body in made] == ["mlflow-admin"] * 2
+    contents = [body["stringData"] for body in made]
+    assert [content["username"] for content in contents] == ["admin"] * 2
+    for key in ("password", "secretKey"):
+        assert len({content[key] for content in contents}) == 2
+        assert min(len(content[key]) for content in contents) >= 32
+    assert server.asked == [("POST", "/api/v1/namespaces/team/secrets", body) for body in made]
+    assert not any(content["password"] in done.stdout for content in contents)
