@@ -90,6 +90,72 @@ def eventually(look: Callable[[], T | None], seconds: float, what: str) -> T:
     pytest.fail(f"not within {seconds:.0f} s: {what}")
 
 
+#: The one folder of a restricted pod that it may write to.
+TMP = "/tmp"  # noqa: S108
+
+
+def restricted_pod(
+    name: str, namespace: str, container: dict[str, Any], labels: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """A pod of one container that runs once, with as few rights as the charts give theirs."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": name,
+                    "imagePullPolicy": "Never",
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [{"name": "tmp", "mountPath": TMP}],
+                    **container,
+                }
+            ],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def ended(kube: Kube, name: str, namespace: str) -> str:
+    """How a pod ended, once it has."""
+
+    def phase() -> str | None:
+        found = (kube.find("pod", name, namespace) or {}).get("status", {}).get("phase")
+        return found if found in {"Succeeded", "Failed"} else None
+
+    return eventually(phase, 200, f"the end of pod {name}")
+
+
+def look(kube: Kube, image: str, script: str) -> dict[str, Any]:
+    """What a pod of an image says about itself: JSON that a Python script prints after FACTS."""
+    namespace = "image-test"
+    variables = {"LOOK": script, "HOME": TMP, "MPLCONFIGDIR": TMP}
+    container = {
+        "image": image,
+        "command": ["/bin/bash", "-c", 'python -c "$LOOK"'],
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+    }
+    kube.apply(namespace_object(namespace), restricted_pod("look", namespace, container))
+    try:
+        ended(kube, "look", namespace)
+        said = kube.run("logs", "look", namespace=namespace)
+        lines = [line for line in said.splitlines() if line.startswith("FACTS")]
+        assert lines, f"the pod did not get to its end:\n{said}"
+        found: dict[str, Any] = json.loads(lines[0].removeprefix("FACTS"))
+        return found
+    finally:
+        kube.run("delete", "namespace", namespace, "--ignore-not-found", timeout=120)
+
+
 def release(chart: str, namespace: str, values: dict[str, Any], folder: Path) -> Release:
     """A chart, named after its namespace, on the local environment with further values."""
     place = environment("local")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Deployed, eventually
+from support import TMP, Deployed, ended, eventually, restricted_pod
 
 from deploy.environments import environment
 from deploy.helm import Release
@@ -29,7 +29,6 @@ NAMESPACE = "mlflow"
 OLD_DATABASE = ROOT / "tests" / "charts" / "data" / "mlflow-3.6.0.sql"
 OLD_RUN = "e6886dd902b946ad8471bbbd6322f892"
 NEVER = "0 0 1 1 *"
-TMP = "/tmp"  # noqa: S108 - in the pods, their own
 RAY = {"ray.io/is-ray-node": "yes"}
 Values = dict[str, Any]
 
@@ -81,37 +80,6 @@ while True:
     print(json.dumps({"answers": answers, "failures": failures}), flush=True)
     time.sleep(0.2)
 """
-
-
-def pod(name: str, container: dict[str, Any], labels: dict[str, str], namespace: str) -> Any:
-    """A restricted pod that may write to /tmp."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": name,
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [{"name": "tmp", "mountPath": TMP}],
-                    **container,
-                }
-            ],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-        },
-    }
 
 
 @dataclass
@@ -206,18 +174,13 @@ class Server:
             "command": ["python", "-c", script],
             "env": [{"name": key, "value": value} for key, value in env.items()],
         }
-        self.kube.apply(pod(name, container, labels, self.clients))
+        self.kube.apply(restricted_pod(name, self.clients, container, labels))
 
     def client(self, name: str, script: str, labels: dict[str, str]) -> str:
         """What a client in another namespace prints."""
         self.start(name, script, labels)
 
-        def ended() -> str | None:
-            found = self.kube.find("pod", name, self.clients)
-            phase = str((found or {}).get("status", {}).get("phase"))
-            return phase if phase in {"Succeeded", "Failed"} else None
-
-        phase = eventually(ended, 200, f"the end of pod {name}")
+        phase = ended(self.kube, name, self.clients)
         said = self.kube.run("logs", name, namespace=self.clients)
         assert phase == "Succeeded", said
         return said
@@ -345,13 +308,14 @@ def available(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> I
     images.build(["postgres"], print)
     namespace = "mlflow-available"
     login = {"username": "mlflow", "password": "p%w@rd:/?#"}
-    start = (
-        'initdb --username=mlflow --pwfile=<(printf %s "$PASSWORD") --auth=scram-sha-256 && '
-        "exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp"
-    )
+    start = """
+        initdb --username=mlflow --pwfile=<(printf %s "$PASSWORD") --auth=scram-sha-256
+        echo host all all all scram-sha-256 >> "$PGDATA/pg_hba.conf"
+        exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp
+    """
     database = {
         "image": str(images.reference("postgres")),
-        "command": ["bash", "-c", start],
+        "command": ["bash", "-ec", start],
         "env": [
             {"name": "PGDATA", "value": f"{TMP}/data"},
             {"name": "PASSWORD", "value": login["password"]},
@@ -387,7 +351,7 @@ def available(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> I
     }  # fmt: skip
     folder = tmp_path_factory.mktemp("available")
     with namespaces(Server(deployed.kube, folder, namespace, values)) as found:
-        running = pod("database", database, {"app": "database"}, namespace)
+        running = restricted_pod("database", namespace, database, {"app": "database"})
         found.kube.apply(running, service, secret, claim)
         found.upgrade()
         yield found

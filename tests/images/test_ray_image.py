@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import Deployed
+from support import TMP, Deployed, look
 
-from deploy.platform import namespace_object
 from lib.paths import ROOT
 from local import images
 
 pytestmark = pytest.mark.cluster
-
-NAMESPACE = "image-test"
-TMP = "/tmp"  # noqa: S108 - in the pod, its own
 
 #: Prints what there is, as JSON.
 LOOK = """
@@ -59,56 +53,9 @@ print("FACTS" + json.dumps({
 
 
 @pytest.fixture(scope="module")
-def facts(deployed: Deployed) -> Iterator[dict[str, Any]]:
+def facts(deployed: Deployed) -> dict[str, Any]:
     """What a restricted pod of the image says about itself."""
-    kube = deployed.kube
-    pod: dict[str, Any] = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "look", "namespace": NAMESPACE},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "look",
-                    "image": str(images.reference("ray")),
-                    "imagePullPolicy": "Never",
-                    "command": ["/bin/bash", "-c", 'python -c "$LOOK"'],
-                    "env": [
-                        {"name": "LOOK", "value": LOOK},
-                        {"name": "HOME", "value": TMP},
-                        {"name": "MPLCONFIGDIR", "value": TMP},
-                    ],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [{"name": "tmp", "mountPath": TMP}],
-                }
-            ],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-        },
-    }
-    kube.apply(namespace_object(NAMESPACE), pod)
-    try:
-        end = time.monotonic() + 180
-        while time.monotonic() < end:
-            found = kube.find("pod", "look", NAMESPACE)
-            if found and found["status"].get("phase") in {"Succeeded", "Failed"}:
-                break
-            time.sleep(0.5)
-        said = kube.run("logs", "look", namespace=NAMESPACE)
-        lines = [line for line in said.splitlines() if line.startswith("FACTS")]
-        assert lines, f"the pod did not get to its end:\n{said}"
-        yield json.loads(lines[0].removeprefix("FACTS"))
-    finally:
-        kube.run("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=120)
+    return look(deployed.kube, str(images.reference("ray")), LOOK)
 
 
 def test_it_runs_as_the_user_1000(facts: dict[str, Any]) -> None:

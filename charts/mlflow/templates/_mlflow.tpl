@@ -11,10 +11,12 @@ has their components: mlflow, mlflow-admin, mlflow-backup and mlflow-gc.
 {{- $embedded := not $values.database.host -}}
 {{- $volume := or $embedded (not $values.artifacts.uri) -}}
 {{- $single := and $volume (eq $values.persistence.accessMode "ReadWriteOnce") -}}
-{{- $hosts := list -}}
-{{- if $values.ingress.enabled }}{{ $hosts = append $hosts $values.ingress.host }}{{ end -}}
-{{- if $values.httpRoute.enabled }}{{ $hosts = append $hosts $values.httpRoute.host }}{{ end -}}
-{{- $parts := dict "global" $global "name" $name "embedded" $embedded "volume" $volume "single" $single "hosts" $hosts -}}
+{{- $host := "" -}}
+{{- if $values.ingress.enabled -}}
+{{- $host = $values.ingress.host -}}
+{{- if and (not $host) $global.ingress.domain }}{{ $host = printf "%s.%s" $name $global.ingress.domain }}{{ end -}}
+{{- end -}}
+{{- $parts := dict "global" $global "name" $name "embedded" $embedded "volume" $volume "single" $single "host" $host -}}
 {{- $_ := set $parts "claim" ($values.persistence.existingClaim | default $name) -}}
 {{- $_ := set $parts "secret" ($values.auth.existingSecret | default (printf "%s-admin" $name)) -}}
 {{- $_ := set $parts "account" ($values.serviceAccount.name | default $name) -}}
@@ -80,22 +82,17 @@ postgresql+psycopg2://{{ .host }}:{{ int .port }}/{{ .name }}?sslmode={{ .sslMod
 {{- if and $values.auth.existingSecret (not $values.auth.enabled) -}}
 {{- include "ray.fail" (list "auth.existingSecret" (printf "is %q, and auth is off" $values.auth.existingSecret) "set auth.enabled: true, or take it out") -}}
 {{- end -}}
-{{- range $way := list "ingress" "httpRoute" -}}
-{{- $door := get $values $way -}}
-{{- if $door.enabled -}}
+{{- if $values.ingress.enabled -}}
 {{- if not $values.auth.enabled -}}
-{{- include "ray.fail" (list (printf "%s.enabled" $way) "would show every run to whoever finds the address: auth is off" "set auth.enabled: true") -}}
+{{- include "ray.fail" (list "ingress.enabled" "would show every run to whoever finds the address: auth is off" "set auth.enabled: true, or leave the ingress off") -}}
 {{- end -}}
-{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$" $door.host) -}}
-{{- include "ray.fail" (list (printf "%s.host" $way) (printf "is %q, and the server answers to names that it knows only" $door.host) "give the host name, for example mlflow.example.com") -}}
+{{- if not $parts.host -}}
+{{- include "ray.fail" (list "ingress.host" "is empty, and the environment has no domain" "give the host, or global.ray.ingress.domain") -}}
 {{- end -}}
-{{- if and $values.networkPolicy.enabled (ne $values.networkPolicy.from "all") (not $values.networkPolicy.namespaces) (not $values.networkPolicy.cidrs) -}}
-{{- include "ray.fail" (list "networkPolicy.namespaces" (printf "is empty, and so is networkPolicy.cidrs: the policy would shut out what %s leads through" $way) "name the namespace of the controller, or the addresses of the load balancer in networkPolicy.cidrs") -}}
+{{- $gateway := $parts.global.ingress.gateway -}}
+{{- if and $gateway.name (not $gateway.sectionName) -}}
+{{- include "ray.fail" (list "global.ray.ingress.gateway.sectionName" (printf "is empty: passwords would pass whatever listener Gateway %q has, without TLS too" $gateway.name) "name its listener for HTTPS") -}}
 {{- end -}}
-{{- end -}}
-{{- end -}}
-{{- if and $values.httpRoute.enabled (not $values.httpRoute.gateway.name) -}}
-{{- include "ray.fail" (list "httpRoute.gateway.name" "is empty" "name the Gateway that the route hangs on") -}}
 {{- end -}}
 {{- if and $values.monitoring.enabled $values.auth.enabled (not $parts.global.monitoring.apiGroup) -}}
 {{- include "ray.fail" (list "monitoring.enabled" "needs global.ray.monitoring.apiGroup: found by its annotations, Prometheus cannot sign in" "name the API group of ServiceMonitor there, or set monitoring.enabled: false") -}}
