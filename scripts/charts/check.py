@@ -53,7 +53,7 @@ def renderings() -> Iterator[Rendering]:
         for name, path in examples(chart).items():
             yield Rendering(chart, f"{chart}, example {name}", (path,))
     for place, file in environments().items():
-        for chart in ("ray-platform", "ray-team"):
+        for chart in ("ray-platform", "ray-team", "mlflow"):
             yield Rendering(chart, f"{chart} on {place}", (file,))
         for name, path in workloads().items():
             described = yaml.safe_load(path.with_name("workload.yaml").read_text())
