@@ -22,7 +22,7 @@ APPLICATIONS = (
 )
 
 #: Charts of the platform, which are installed in the operator's namespace.
-PLATFORM = ("ray-crds", "ray-operator", "ray-platform")
+PLATFORM = ("ray-crds", "ray-operator", "ray-platform", "mlflow")
 
 #: Those that make a Ray cluster, and share most of their values.
 CLUSTERS = ("ray-cluster", "ray-job", "ray-service")

@@ -94,6 +94,30 @@ postgresql+psycopg2://{{ .host }}:{{ int .port }}/{{ .name }}?sslmode={{ .sslMod
 {{- include "ray.fail" (list "global.ray.ingress.gateway.sectionName" (printf "is empty: passwords would pass whatever listener Gateway %q has, without TLS too" $gateway.name) "name its listener for HTTPS") -}}
 {{- end -}}
 {{- end -}}
+{{- $decided := dict "allowedHosts" (list "MLFLOW_SERVER_ALLOWED_HOSTS" "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE" "POD_IP") -}}
+{{- $_ := set $decided "allowedOrigins" (list "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS") -}}
+{{- $_ := set $decided "artifacts.uri" (list "MLFLOW_ARTIFACTS_DESTINATION") -}}
+{{- $_ := set $decided "auth" (list "ADMIN_PASSWORD" "ADMIN_USERNAME" "MLFLOW_AUTH_ADMIN_USERNAME" "MLFLOW_AUTH_CONFIG_PATH" "MLFLOW_FLASK_SERVER_SECRET_KEY" "MLFLOW_TRACKING_PASSWORD" "MLFLOW_TRACKING_USERNAME") -}}
+{{- $_ := set $decided "backup" (list "BACKUPS" "RESTORE") -}}
+{{- $_ := set $decided "database" (list "MLFLOW_BACKEND_STORE_URI" "PGPASSWORD" "PGUSER") -}}
+{{- $_ := set $decided "gc" (list "MLFLOW_TRACKING_URI") -}}
+{{- range $where, $names := $decided -}}
+{{- range $name := $names -}}
+{{- if hasKey $values.env $name -}}
+{{- include "ray.fail" (list (printf "env.%s" $name) "is what the chart itself sets" (printf "take it out: it follows from %s" $where)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $path, $labels := dict "podLabels" $values.podLabels "global.ray.identity.podLabels" $parts.global.identity.podLabels -}}
+{{- range $key := keys $labels | sortAlpha -}}
+{{- if has $key (list "app.kubernetes.io/component" "app.kubernetes.io/instance" "app.kubernetes.io/part-of") -}}
+{{- include "ray.fail" (list $path (printf "%q is what the Service and the policies select by" $key) "choose another key") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (include "ray.milli" (list "persistence.size" $values.persistence.size)) "0" -}}
+{{- include "ray.fail" (list "persistence.size" "is nothing" "give for example 20Gi") -}}
+{{- end -}}
 {{- if and $values.monitoring.enabled $values.auth.enabled (not $parts.global.monitoring.apiGroup) -}}
 {{- include "ray.fail" (list "monitoring.enabled" "needs global.ray.monitoring.apiGroup: found by its annotations, Prometheus cannot sign in" "name the API group of ServiceMonitor there, or set monitoring.enabled: false") -}}
 {{- end -}}
@@ -263,4 +287,16 @@ annotations:
   helm.sh/hook: pre-install,pre-upgrade
   helm.sh/hook-weight: {{ index . 1 | quote }}
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+
+{{/* mlflow.environment ROOT: what the environment of Ray clusters has to say about this server. */}}
+{{- define "mlflow.environment" -}}
+{{- $parts := include "mlflow.parts" . | fromJson -}}
+global:
+  ray:
+    mlflow:
+      trackingUri: http://{{ $parts.address }}:5000
+      {{- if .Values.auth.enabled }}
+      credentialsSecret: {{ $parts.secret }}
+      {{- end }}
 {{- end -}}
