@@ -7,7 +7,9 @@ be refused: not by the API servers of the oldest and the newest Kubernetes, nor 
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +20,22 @@ import yaml
 
 from charts import crds, docs, schema, values
 from charts.conform import faults, versions, write_schemas
-from charts.places import APPLICATIONS, CHARTS, environments, examples, scenarios, workloads
+from charts.places import (
+    APPLICATIONS,
+    CHARTS,
+    environments,
+    examples,
+    namespace,
+    scenarios,
+    workloads,
+)
 from charts.proof import Prover
 from lib.errors import UserError
-from lib.paths import ROOT, tool
+from lib.paths import ROOT, TOOLS_BIN, tool
 from lib.shell import run
+
+#: Rules of kube-score that are not followed.
+SCORE = Path(__file__).with_name("score.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +124,36 @@ def _command(*command: str | Path) -> list[str]:
     return [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()
 
 
+def score() -> list[str]:
+    """What kube-score warns of in what the charts render, the operator's pods included."""
+    ignored: dict[str, dict[str, str]] = yaml.safe_load(SCORE.read_text())
+    wrong = []
+    with Prover() as prover:
+        for one in renderings():
+            rules = [*ignored["everywhere"], *ignored.get(one.title, ())]
+            proof = prover.prove(one.chart, one.texts)
+            made = proof.made.replace(f"  namespace: {namespace(one.chart)}\n", "")
+            said = run(
+                [
+                    tool("kube-score"), "score", "--kubernetes-version", f"v{versions()[0][:-2]}",
+                    "--ignore-container-cpu-limit", "--exit-one-on-warning",
+                    "--output-format", "ci", *(f"--ignore-test={rule}" for rule in rules), "-",
+                ],
+                input_text=proof.manifest + made,
+                check=False,
+            )  # fmt: skip
+            if said.returncode != 0:
+                found = re.findall(r"(?m)^\[(?:CRITICAL|WARNING)\].*", said.stdout)
+                wrong += [f"{one.title}: {line}" for line in found or [said.stderr]]
+    return wrong
+
+
 def lint() -> list[str]:
-    """What `helm lint` has against a chart."""
-    return [
-        line
-        for chart in APPLICATIONS
-        for line in _command(tool("helm"), "lint", "--strict", "--quiet", CHARTS / chart)
-    ]
+    """What `ct lint` has against the charts: `helm lint`, yamllint, and Chart.yaml's schema."""
+    path = f"{TOOLS_BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = [tool("ct"), "lint", "--config", str(CHARTS / "ct.yaml")]
+    done = run(command, cwd=ROOT, env={"PATH": path}, check=False)
+    return [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()
 
 
 def unit_tests() -> list[str]:
@@ -132,6 +168,7 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
     "lint": lint,
     "unit tests": unit_tests,
     "renderings": oldest_and_newest,
+    "score": score,
 }
 
 

@@ -23,11 +23,13 @@ class Proof:
 
     Attributes:
         manifest: what `helm template` would print; empty with an error.
+        made: what the operator makes of its custom resources, such as pods.
         error: why it does not render.
         faults: what would be refused of what it renders, as `Kind/name: message`.
     """
 
     manifest: str
+    made: str
     error: str
     faults: tuple[str, ...]
 
@@ -57,7 +59,13 @@ class Prover:
         self._process.communicate()
 
     def prove(
-        self, chart: str, values: Iterable[str], *, release: str = "demo", kube_version: str = ""
+        self,
+        chart: str,
+        values: Iterable[str],
+        *,
+        release: str = "demo",
+        place: str = "",
+        kube_version: str = "",
     ) -> Proof:
         """Render a chart with the texts of values files, and validate what it renders.
 
@@ -70,7 +78,7 @@ class Prover:
         request = {
             "chart": str(CHARTS / chart),
             "release": release,
-            "namespace": namespace(chart),
+            "namespace": place or namespace(chart),
             "values": list(values),
             "kubeVersion": kube_version,
             "podSecurity": "restricted",
@@ -82,4 +90,4 @@ class Prover:
         if not line:
             raise UserError(f"chart-proof ended with {self._process.wait()} at {chart}")
         reply = json.loads(line)
-        return Proof(reply["manifest"], reply["error"], tuple(reply["faults"] or ()))
+        return Proof(reply["manifest"], reply["made"], reply["error"], tuple(reply["faults"] or ()))

@@ -124,20 +124,28 @@ def _object(node: yaml.MappingNode, lines: list[str], prefix: str) -> Schema:
     }
 
 
-def _bounded(node: Any) -> Any:
-    """With every integer small enough for the operator, which reads them as 32 bits.
+def _finished(node: Any, known: dict[str, Schema]) -> Any:
+    """A schema with two things that nobody should have to write.
 
-    The API server takes larger ones; then the operator can list no object of that kind any more.
+    Integers fit into 32 bits: the API server takes larger ones, and then the operator can list no
+    object of that kind any more. And Helm tells a key of the wrong form with its place, which it
+    does not for `propertyNames`.
     """
     if isinstance(node, list):
-        return [_bounded(inner) for inner in node]
+        return [_finished(inner, known) for inner in node]
     if not isinstance(node, dict):
         return node
+    out = {key: _finished(inner, known) for key, inner in node.items()}
     kinds = node.get("type")
     integer = kinds == "integer" or (isinstance(kinds, list) and "integer" in kinds)
-    out = {key: _bounded(value) for key, value in node.items()}
     if integer and node.get("format") != "int64":
         out.setdefault("maximum", 2**31 - 1)
+    if isinstance(names := node.get("propertyNames"), dict) and "additionalProperties" in node:
+        name = str(names.get("$ref", "")).removeprefix("#/$defs/")
+        out.pop("propertyNames")
+        pattern = known.get(name, names)["pattern"]
+        out["patternProperties"] = {pattern: out["additionalProperties"]}
+        out["additionalProperties"] = False
     return out
 
 
@@ -193,7 +201,7 @@ def of_chart(chart: str) -> str:
     whole = {"$schema": DIALECT, "title": chart, **body}
     if used := _referred(body, known, {}):
         whole["$defs"] = {name: used[name] for name in sorted(used)}
-    return json.dumps(_bounded(whole), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_finished(whole, known), indent=2, ensure_ascii=False) + "\n"
 
 
 def generated() -> dict[Path, str]:

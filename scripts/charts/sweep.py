@@ -187,22 +187,14 @@ class Shapes:
             name: self.valid(inner, name) for name, inner in schema.get("properties", {}).items()
         }
         must = {name: named.pop(name) for name in schema.get("required", ()) if name in named}
-        if (free := schema.get("additionalProperties", True)) is False:
+        pattern, free = _open(schema)
+        if free is None:
             return _some(must, named)
-        free = free if isinstance(free, dict) else {"type": ["string", "integer", "boolean"]}
         return st.builds(
             lambda one, other: {**one, **other},
-            st.dictionaries(self.keys(schema, key), self.valid(free), max_size=2),
+            st.dictionaries(_keys(pattern, key), self.valid(free), max_size=2),
             _some(must, named),
         )
-
-    def keys(self, schema: Schema, key: str) -> SearchStrategy[str]:
-        """Keys of a map that names none."""
-        if key in KEYS:
-            return st.sampled_from(KEYS[key])
-        if pattern := schema.get("propertyNames", {}).get("pattern"):
-            return _matching(pattern)
-        return st.sampled_from(["a", "b", "Not A Name"])
 
     def change(
         self, draw: Callable[[SearchStrategy[Any]], Any], schema: Schema, now: Any, key: str = ""
@@ -217,8 +209,7 @@ class Shapes:
         schema = next((one for one in branches if "properties" in one), branches[0])
         now = now if isinstance(now, dict) else {}
         below = dict(schema.get("properties", {}))
-        free = schema.get("additionalProperties")
-        free = free if isinstance(free, dict) else None
+        pattern, free = _open(schema)
         if (not below and free is None) or (key and draw(st.integers(0, 19)) == 19):
             return draw(self.valid(schema, key))
         if draw(st.integers(0, 99)) == 99:
@@ -226,10 +217,26 @@ class Shapes:
         if free is not None:
             below |= {name: free for name in now if name not in below}
             if not below or draw(st.booleans()):
-                new = draw(self.keys(schema, key))
+                new = draw(_keys(pattern, key))
                 return {new: self.change(draw, free, now.get(new), new)}
         name = draw(st.sampled_from(list(below)))
         return {name: self.change(draw, below[name], now.get(name), name)}
+
+
+def _open(schema: Schema) -> tuple[str, Schema | None]:
+    """Pattern of the keys that a map does not name, and what stands under them; None if nothing."""
+    for pattern, free in schema.get("patternProperties", {}).items():
+        return pattern, free
+    free = schema.get("additionalProperties", "properties" not in schema)
+    if free is True:
+        free = {"type": ["string", "integer", "boolean"]}
+    return "", free if isinstance(free, dict) else None
+
+
+def _keys(pattern: str, key: str) -> SearchStrategy[str]:
+    if key in KEYS:
+        return st.sampled_from(KEYS[key])
+    return _matching(pattern) if pattern else st.sampled_from(["a", "b", "Not A Name"])
 
 
 def kubernetes_own(schema: Schema) -> tuple[Any, ...]:
@@ -269,7 +276,7 @@ class Example:
     def values(self) -> list[str]:
         """Texts of values files."""
         below = scenarios(self.chart)[self.scenario].read_text()
-        return [below, yaml.safe_dump(self.changes, allow_unicode=True)]
+        return [below, json.dumps(self.changes)]
 
     def __str__(self) -> str:
         """What is needed to see it again."""

@@ -203,6 +203,13 @@ TOOLS: tuple[Tool, ...] = (
         stamps={"main.version": "v{version}"},
     ),
     Tool(
+        name="kube-score",
+        module="github.com/zegl/kube-score",
+        groups=("dev",),
+        binaries={"kube-score": ("version",)},
+        stamps={"main.version": "{version}"},
+    ),
+    Tool(
         name="helm-docs",
         module="github.com/norwoodj/helm-docs",
         groups=("dev",),

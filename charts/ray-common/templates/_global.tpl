@@ -56,6 +56,11 @@ any names all, and none of the defaults hides behind them. */}}
 {{- $given := dig "ray" dict (.Values.global | default dict) | default dict -}}
 {{- $global := include "ray.overlay" (list (include "ray.globalDefaults" . | fromYaml) $given) | fromJson -}}
 {{- if $given.pools }}{{ $_ := set $global "pools" $given.pools }}{{ end -}}
+{{- $network := $global.network -}}
+{{- range $path, $cidrs := dict "apiServer.cidrs" $network.apiServer.cidrs "dns.cidrs" $network.dns.cidrs "egressCidrs" $network.egressCidrs "tokenEndpoints" $network.tokenEndpoints -}}
+{{- include "ray.validateCidrs" (list (printf "global.ray.network.%s" $path) $cidrs) -}}
+{{- end -}}
+{{- include "ray.validateVersion" (list "global.ray.operator.version" $global.operator.version) -}}
 {{- if semverCompare "<1.6.0-0" (toString $global.operator.version) -}}
 {{- include "ray.fail" (list "global.ray.operator.version" (printf "KubeRay %s is older than what these charts are written for" (toString $global.operator.version)) "upgrade the operator to 1.6 first") -}}
 {{- end -}}

@@ -62,7 +62,10 @@ NAME "head" is the head. */}}
 {{- $params := dict -}}
 {{- range $key, $value := $group.rayStartParams }}{{ $_ := set $params $key (include "ray.string" $value) }}{{ end -}}
 {{- $rayResources := dict -}}
-{{- range $key, $value := $group.rayResources }}{{ $_ := set $rayResources $key (include "ray.string" $value) }}{{ end -}}
+{{- range $key, $value := $group.rayResources -}}
+{{- $_ := include "ray.quantity" (list (printf "%s.rayResources.%s" $path $key) $value) -}}
+{{- $_ := set $rayResources $key (include "ray.string" $value) -}}
+{{- end -}}
 {{- $ownCpu := dig "limits" "cpu" (dig "requests" "cpu" "" $group.resources) $group.resources -}}
 {{- $cpus := int ($size.numCpus | default 0) -}}
 {{- if hasKey $params "num-cpus" -}}

@@ -39,6 +39,10 @@ helm upgrade conflicts with it. */}}
 {{- end -}}
 {{- $number := regexFind "^[0-9.]+" $text -}}
 {{- $unit := regexFind "[A-Za-z]+$" $text -}}
+{{- $power := index (dict "m" -3 "" 0 "k" 3 "M" 6 "G" 9 "T" 12 "P" 15) (trimSuffix "i" $unit) -}}
+{{- if gt (add (len (regexFind "^[0-9]+" $number)) $power | int) 15 -}}
+{{- include "ray.fail" (list $path (printf "%s is more than can be counted" $text) "write less than 1P") -}}
+{{- end -}}
 {{- $units := list "m" "" "k" "M" "G" "T" "P" -}}
 {{- $base := 1000 -}}
 {{- if hasSuffix "i" $unit -}}

@@ -17,12 +17,33 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- end -}}
 {{- end -}}
 
+{{/* ray.validateVersion (list PATH VERSION): what semverCompare can read. */}}
+{{- define "ray.validateVersion" -}}
+{{- if not (regexMatch "^(0|[1-9][0-9]{0,8})(\\.(0|[1-9][0-9]{0,8})){1,2}([-+][A-Za-z][0-9A-Za-z]*(\\.[A-Za-z][0-9A-Za-z]*)*)?$" (toString (index . 1))) -}}
+{{- include "ray.fail" (list (index . 0) (printf "%q is no version" (toString (index . 1))) "write numbers with dots, for example 2.60.0, and after them nothing but for example -rc1") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ray.validateCidrs (list PATH CIDRS): ranges of addresses, which the API server would refuse later. */}}
+{{- define "ray.validateCidrs" -}}
+{{- $path := index . 0 -}}
+{{- $byte := "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])" -}}
+{{- $four := printf "%s(\\.%s){3}/([12]?[0-9]|3[0-2])" $byte $byte -}}
+{{- $six := "([0-9a-f]{1,4}(:[0-9a-f]{1,4}){0,5})?::([0-9a-f]{1,4})?/(12[0-8]|1[01][0-9]|[1-9]?[0-9])" -}}
+{{- range $index, $cidr := index . 1 -}}
+{{- if not (regexMatch (printf "^(%s|%s)$" $four $six) $cidr) -}}
+{{- include "ray.fail" (list (printf "%s[%d]" $path $index) (printf "%q is no range of addresses" $cidr) "write for example 10.0.0.0/8 or 2001:db8::/32") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* ray.validateCluster (list ROOT GLOBAL GROUPS): everything about a cluster that is not about one group. */}}
 {{- define "ray.validateCluster" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
 {{- $global := index . 1 -}}
 {{- $groups := index . 2 -}}
+{{- include "ray.validateVersion" (list "rayVersion" $values.rayVersion) -}}
 {{- if semverCompare "<2.53.0-0" (toString $values.rayVersion) -}}
 {{- include "ray.fail" (list "rayVersion" (printf "Ray %s has neither /api/healthz, which the probes ask, nor token authentication for all of it" (toString $values.rayVersion)) "use Ray 2.53 or later") -}}
 {{- end -}}
@@ -42,6 +63,9 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- end -}}
 {{- if not $redis.address -}}
 {{- include "ray.fail" (list "gcsFaultTolerance.redis.address" "is empty" "give host:port of a Redis that outlives the cluster, here or in global.ray.redis.address; to try it out, gcsFaultTolerance.redis.create: true") -}}
+{{- end -}}
+{{- if gt (regexFind "[0-9]+$" $redis.address | int) 65535 -}}
+{{- include "ray.fail" (list "gcsFaultTolerance.redis.address" (printf "%s: there is no such port" $redis.address) "write host:port, here or in global.ray.redis.address") -}}
 {{- end -}}
 {{- if $values.serviceAccount.create -}}
 {{- include "ray.fail" (list "serviceAccount.create" "the operator's Redis clean-up runs after the release, and its service account with it, is gone" "create the account outside of this release and name it in serviceAccount.name") -}}
@@ -150,6 +174,7 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list "queue.scheduler" (printf "is %s, and queue.name is empty" $queue.scheduler) "name a queue, or remove it") -}}
 {{- end -}}
 {{- else if eq $queue.scheduler "kueue" -}}
+{{- include "ray.validateVersion" (list "queue.kueueVersion" $queue.kueueVersion) -}}
 {{- $most := ternary 7 17 (semverCompare "<0.11.0-0" (toString $queue.kueueVersion)) -}}
 {{- $most = sub $most (int (index . 3)) | int -}}
 {{- if gt (len $groups.workers) $most -}}

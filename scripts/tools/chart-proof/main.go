@@ -105,6 +105,7 @@ type Request struct {
 // Reply is what became of it. Without an error there are a manifest and its faults.
 type Reply struct {
 	Manifest string   `json:"manifest"`
+	Made     string   `json:"made"` // what the operator makes of it, as YAML
 	Error    string   `json:"error"`
 	Faults   []string `json:"faults"`
 }
@@ -151,5 +152,10 @@ func answer(validator *Validator, request Request) (reply Reply) {
 	if level, found, _ := unstructured.NestedString(values, "podSecurity"); found {
 		request.PodSecurity = level
 	}
-	return Reply{Manifest: manifest, Faults: validator.Faults([]byte(manifest), request.Settings)}
+	faults := validator.Faults([]byte(manifest), request.Settings)
+	made, err := validator.Made()
+	if err != nil {
+		return Reply{Error: err.Error()}
+	}
+	return Reply{Manifest: manifest, Made: made, Faults: faults}
 }

@@ -150,6 +150,7 @@ func templateOptions(template *core.PodTemplateSpec) corevalidation.PodValidatio
 type Validator struct {
 	resources *resources
 	pods      security.Evaluator
+	made      []runtime.Object // by the operator, of the stream that is looked at
 }
 
 // NewValidator makes a validator; CustomResourceDefinitions are read from a folder, if one is named.
@@ -159,11 +160,12 @@ func NewValidator(folder string) (*Validator, error) {
 		return nil, err
 	}
 	resources, err := newResources(folder)
-	return &Validator{resources, pods}, err
+	return &Validator{resources: resources, pods: pods}, err
 }
 
 // Faults of the objects of a YAML stream, as `Kind/name: message`.
 func (v *Validator) Faults(text []byte, settings Settings) []string {
+	v.made = nil
 	faults := []string{}
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for number := 1; ; number++ {
@@ -202,6 +204,7 @@ func (v *Validator) document(document []byte, settings Settings) (faults []strin
 		said = v.resources.faults(object, settings.Namespace)
 		if object.GroupVersionKind().Group == "ray.io" && len(said) == 0 {
 			made, refused := ofOperator(object)
+			v.made = append(v.made, made...)
 			said = refused
 			for _, one := range made {
 				for _, fault := range v.native(one, settings) {
@@ -308,4 +311,22 @@ func podOf(object runtime.Object) *corev1.PodTemplateSpec {
 
 func title(object runtime.Object) string {
 	return object.(metav1.Object).GetName()
+}
+
+// Made is what the operator would make of the stream that was looked at last, as YAML.
+func (v *Validator) Made() (string, error) {
+	var text strings.Builder
+	for _, object := range v.made {
+		kinds, _, err := legacyscheme.Scheme.ObjectKinds(object)
+		if err != nil {
+			return "", err
+		}
+		object.GetObjectKind().SetGroupVersionKind(kinds[0])
+		one, err := yaml.Marshal(object)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&text, "---\n%s", one)
+	}
+	return text.String(), nil
 }

@@ -1,0 +1,59 @@
+"""What the charts refuse (refused.yaml), and that they refuse nothing that is good."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from charts import check, sweep
+from charts.places import CHARTS, namespace, scenarios
+from charts.proof import Prover
+from lib.paths import tool
+from lib.shell import run
+
+TABLE: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
+    Path(__file__).with_name("refused.yaml").read_text()
+)
+CASES = [(chart, title) for chart, cases in TABLE.items() for title in cases]
+GOOD = list(check.renderings())
+
+
+@pytest.fixture(scope="module")
+def prover() -> Iterator[Prover]:
+    with Prover() as running:
+        yield running
+
+
+def test_the_table_is_as_long_as_it_should_be() -> None:
+    print(f"{len(CASES)} cases of values that are refused")
+    assert len(CASES) >= 120
+
+
+@pytest.mark.parametrize(("chart", "title"), CASES, ids=lambda word: str(word).replace(" ", "-"))
+def test_a_chart(prover: Prover, chart: str, title: str) -> None:
+    case = TABLE[chart][title]
+    texts = [json.dumps(case.get("values", {}))]
+    if "scenario" in case:
+        texts.insert(0, scenarios(chart)[case["scenario"]].read_text())
+    release = case.get("release", "ray-operator" if chart == "ray-operator" else "demo")
+    said = prover.prove(chart, texts, release=release, place=case.get("namespace", "")).error
+    assert sweep.refused(said), said or "it renders"
+    for words in case["says"]:
+        assert words in said
+
+
+@pytest.mark.parametrize("one", GOOD, ids=lambda one: one.title.replace(" ", "-"))
+def test_what_is_good_renders_as_helm_renders_it(prover: Prover, one: check.Rendering) -> None:
+    proof = prover.prove(one.chart, one.texts)
+    assert not proof.error
+    assert not proof.faults
+    assert prover.prove(one.chart, one.texts) == proof
+    place = namespace(one.chart)
+    values = [word for path in one.values for word in ("--values", str(path))]
+    command = [tool("helm"), "template", "demo", CHARTS / one.chart, "-n", place, *values]
+    assert proof.manifest == run(command).stdout
