@@ -52,6 +52,21 @@ class Rendering:
     title: str
     values: tuple[Path, ...]
 
+    def text(self) -> str:
+        """What `helm template` makes of it.
+
+        Raises:
+            UserError: it does not render.
+        """
+        values = [word for path in self.values for word in ("--values", str(path))]
+        place = namespace(self.chart)
+        try:
+            return run(
+                [tool("helm"), "template", "demo", CHARTS / self.chart, "-n", place, *values]
+            ).stdout
+        except UserError as error:
+            raise UserError(f"{self.title} does not render: {error.message}") from error
+
     @property
     def texts(self) -> list[str]:
         """Texts of the files."""

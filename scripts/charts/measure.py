@@ -30,7 +30,7 @@ def as_it_comes(chart: str) -> list[Path]:
 
 def helm(verb: str, chart: str, *options: str | Path) -> str:
     """What a command of Helm makes of a chart as a release `demo`."""
-    where = [CHARTS / chart, "--namespace", namespace(chart)]
+    where: list[str | Path] = [CHARTS / chart, "--namespace", namespace(chart)]
     return run([tool("helm"), verb, "demo", *where, *options]).stdout
 
 
