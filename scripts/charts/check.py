@@ -52,17 +52,27 @@ class Rendering:
     title: str
     values: tuple[Path, ...]
 
-    def text(self) -> str:
-        """What `helm template` makes of it.
+    def text(self, *options: str) -> str:
+        """What `helm template` makes of it, with further options.
 
         Raises:
             UserError: it does not render.
         """
         values = [word for path in self.values for word in ("--values", str(path))]
-        place = namespace(self.chart)
+        command = [tool("helm"), "template", "demo", CHARTS / self.chart]
+        where = ["--namespace", namespace(self.chart)]
         try:
             return run(
-                [tool("helm"), "template", "demo", CHARTS / self.chart, "-n", place, *values]
+                [
+                    tool("helm"),
+                    "template",
+                    "demo",
+                    CHARTS / self.chart,
+                    "-n",
+                    place,
+                    *values,
+                    *options,
+                ]
             ).stdout
         except UserError as error:
             raise UserError(f"{self.title} does not render: {error.message}") from error

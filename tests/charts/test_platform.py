@@ -49,7 +49,7 @@ def test_a_part_is_there_when_it_is_asked_for() -> None:
     off = Rendering("ray-platform", "nothing", ())
     values = yaml.safe_load((CHARTS / "ray-platform" / "values.yaml").read_text())
     settings = ",".join(f"components.{name}=false" for name in values["components"])
-    left = {obj["kind"] for obj in yaml.safe_load_all(off.helm("template", "--set", settings))}
+    left = {obj["kind"] for obj in yaml.safe_load_all(off.text("--set", settings))}
     assert left == {"PriorityClass"}
 
 

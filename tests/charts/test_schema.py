@@ -50,7 +50,7 @@ def test_maps_with_keys_are_strict(chart: Any) -> None:
     assert validator.is_valid({"outer": {"inner": False}})
     assert not validator.is_valid({"outer": {"other": False}})
     assert not validator.is_valid({"other": {}})
-    assert validator.is_valid({"global": {"anything": {"of": "others"}}})
+    assert validator.is_valid({"outer": {"inner": True}, "global": {"anything": {"of": "others"}}})
 
 
 def test_the_charts_that_a_chart_is_made_of_are_keys(chart: Any) -> None:
@@ -157,7 +157,7 @@ spec: {prots: []}
 """
     one = check.Rendering("ray-cluster", "wrong on purpose", ())
     monkeypatch.setattr(check, "renderings", lambda: iter([one]))
-    monkeypatch.setattr(check.Prover, "prove", lambda *_, **__: Proof(wrong, "", ()))
+    monkeypatch.setattr(check.Prover, "prove", lambda *_, **__: Proof(wrong, "", "", ()))
     said = "\n".join(check.conform(versions()[-1:]))
     assert "imag" in said
     assert "prots" in said

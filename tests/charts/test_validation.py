@@ -63,7 +63,7 @@ CASES = {
         "ray-cluster", "/upgradeStrategy.*one of", {"upgradeStrategy": "Rolling"}
     ),
     "key-of-a-label": Case(
-        "ray-cluster", "'a b' does not match", {"workers": {"w": {"rayLabels": {"a b": "c"}}}}
+        "ray-cluster", "'a b' not allowed", {"workers": {"w": {"rayLabels": {"a b": "c"}}}}
     ),
     "value-of-a-label": Case(
         "ray-cluster",
@@ -96,7 +96,9 @@ CASES = {
         "ray-job", "/job/ttlSecondsAfterFinished.*minimum", job(ttlSecondsAfterFinished=-1)
     ),
     "selector-without-a-name": Case(
-        "ray-job", "/job/clusterSelector.*minLength", job(clusterSelector={"ray.io/cluster": ""})
+        "ray-job",
+        "/job/clusterSelector.*does not match",
+        job(clusterSelector={"ray.io/cluster": ""}),
     ),
     "selector-by-another-label": Case(
         "ray-job", UNKNOWN.format("app"), job(clusterSelector={"app": "x"})
@@ -146,7 +148,7 @@ CASES = {
         job(deletionRules=[rule(jobStatus="FAILED", ttlSeconds=-1)], **BY_RULES),
     ),
     "schedule-in-words": Case(
-        "ray-job", "/job/schedule/cron.*pattern", job(schedule={"cron": "every night"})
+        "ray-job", "job.schedule.cron.*has 2 fields", job(schedule={"cron": "every night"})
     ),
     "negative-idle-timeout-of-a-group": Case(
         "ray-cluster",
