@@ -59,21 +59,10 @@ class Rendering:
             UserError: it does not render.
         """
         values = [word for path in self.values for word in ("--values", str(path))]
-        command = [tool("helm"), "template", "demo", CHARTS / self.chart]
+        command: list[str | Path] = [tool("helm"), "template", "demo", CHARTS / self.chart]
         where = ["--namespace", namespace(self.chart)]
         try:
-            return run(
-                [
-                    tool("helm"),
-                    "template",
-                    "demo",
-                    CHARTS / self.chart,
-                    "-n",
-                    place,
-                    *values,
-                    *options,
-                ]
-            ).stdout
+            return run([*command, *where, *values, *options]).stdout
         except UserError as error:
             raise UserError(f"{self.title} does not render: {error.message}") from error
 

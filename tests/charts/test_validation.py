@@ -97,7 +97,7 @@ CASES = {
     ),
     "selector-without-a-name": Case(
         "ray-job",
-        "/job/clusterSelector.*does not match",
+        "/job/clusterSelector.*not match",
         job(clusterSelector={"ray.io/cluster": ""}),
     ),
     "selector-by-another-label": Case(

@@ -46,6 +46,10 @@ func main() {
 	ctrl.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
 
+	if flag.Arg(0) == "version" { // asked before there are any definitions
+		printVersions()
+		return
+	}
 	validator, err := NewValidator(*crds)
 	check(err)
 	switch command := flag.Arg(0); command {
@@ -72,17 +76,19 @@ func main() {
 		os.Stdout, err = os.Open(os.DevNull) // the operator's functions print
 		check(err)
 		check(serve(validator, os.Stdin, out))
-	case "version":
-		build, _ := debug.ReadBuildInfo()
-		for _, module := range build.Deps {
-			for _, name := range versions {
-				if module.Path == name {
-					fmt.Println(module.Path, module.Version)
-				}
-			}
-		}
 	default:
 		check(fmt.Errorf("%q is none of validate, serve, version", command))
+	}
+}
+
+func printVersions() {
+	build, _ := debug.ReadBuildInfo()
+	for _, module := range build.Deps {
+		for _, name := range versions {
+			if module.Path == name {
+				fmt.Println(module.Path, module.Version)
+			}
+		}
 	}
 }
 
