@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -89,17 +90,18 @@ class Kube:
                     lines = []
 
     @contextmanager
-    def forwarded(self, target: str, port: int, namespace: str, local: int) -> Iterator[str]:
-        """Forward a local port to a Service or Pod; yields the URL, ends with the block."""
+    def forwarded(self, target: str, port: int, namespace: str, local: int = 0) -> Iterator[str]:
+        """Forward a local port, 0 for any that is free, to a Service or Pod; yields the URL."""
         command = self.command(
             "port-forward", target, f"{local}:{port}", "--address", "127.0.0.1",
             namespace=namespace,
         )  # fmt: skip
         with _printed(command, stderr=subprocess.STDOUT) as printed:
             first = printed.readline()
-            if "Forwarding from" not in first:
+            found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", first)
+            if not found:
                 raise UserError(f"cannot forward to {target}: {first.strip() or 'no answer'}")
-            yield f"http://127.0.0.1:{local}"
+            yield f"http://127.0.0.1:{found[1]}"
 
     def exec(self, pod: str, command: Sequence[str], namespace: str) -> str:
         """Run a command in a pod's first container and return what it prints."""

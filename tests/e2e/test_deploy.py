@@ -81,7 +81,7 @@ def test_the_job_api_wants_the_token(deployed: Deployed) -> None:
     secret = access.token(deployed.job)
     assert secret
     head, space = f"pod/{deployed.job.head()}", deployed.job.namespace
-    with deployed.kube.forwarded(head, 8265, space, 18265) as url:
+    with deployed.kube.forwarded(head, 8265, space) as url:
         assert _status(f"{url}/api/jobs/", None) == 401
         assert _status(f"{url}/api/jobs/", "wrong") == 403
         assert _status(f"{url}/api/jobs/", secret) == 200

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
 
-    def begin(*arguments: object) -> subprocess.Popen[str]:
+    def begin(*arguments: object, **more: str) -> subprocess.Popen[str]:
         options = ["--dataset", "digits", "--storage-path", tmp_path, *arguments]
         process = subprocess.Popen(
             [sys.executable, "-m", "rayworks", "fashion-mnist", *map(str, options)],
-            env=clean,
+            env=clean | more,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -117,3 +118,14 @@ def test_more_workers_than_fit(start: Start) -> None:
     assert "error: 4096 workers with 1 CPU each do not fit: the cluster has" in said
     assert "try:   fewer --num-workers" in said
     assert "Traceback" not in said
+
+
+def test_another_ray_that_was_here_is_left_alone(start: Start) -> None:
+    # short: the paths of Ray's sockets lie under it
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        (Path(folder) / "ray").mkdir()
+        (Path(folder) / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
+        process = start("--epochs", 1, RAY_TMPDIR=folder)
+        said, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
+        assert "accuracy" in said

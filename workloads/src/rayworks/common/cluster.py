@@ -37,6 +37,8 @@ def connected(*, verbose: bool) -> Iterator[None]:
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     try:
         ray.init(
+            # Without an address Ray joins whatever was last started here, be it gone.
+            address=None if on_a_cluster() else "local",
             log_to_driver=verbose,
             logging_level=logging.INFO if verbose else logging.ERROR,
             include_dashboard=None if verbose else False,
