@@ -105,7 +105,7 @@ format: ready-dev ## Format Python files and sort imports
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-all ## test, then every scenario and fault: about 27 minutes, 45 with an empty cache
+test-full: ready-all ## test, then every scenario and fault: more than an hour
 	@$(DEV) -m checks full
 
 bench: ready-all ## Training throughput and start-up time, about 15 minutes; the last line is JSON
