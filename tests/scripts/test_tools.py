@@ -54,7 +54,9 @@ class Checkout:
             "scripts/bootstrap.lock",
             "scripts/requirements.lock",
             "requirements-dev.lock",
+            "images/mlflow/requirements.lock",
         ):
+            (folder / lock).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / lock, folder / lock)
         programs = folder / "programs"
         programs.mkdir()
