@@ -18,7 +18,7 @@ from rayworks.fashion_mnist.loop import Training, shard
 
 #: One process of two, as torchrun would start it.
 RANK = """
-import json, sys
+import json, os, sys
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -38,6 +38,9 @@ print(json.dumps(training.metadata()["history"]), flush=True)
 del training
 dist.barrier()
 dist.destroy_process_group()
+# As rayworks.common.isolated ends: gloo's threads may still want Python's lock, and one that asks an
+# interpreter for it that is going aborts the process.
+os._exit(0)
 """
 
 
