@@ -33,7 +33,7 @@ storage: {claim: "", mountPath: /mnt/rayworks, accessMode: ReadWriteMany, uri: "
 identity: {serviceAccount: "", annotations: {}, podLabels: {}}
 redis: {address: "", tls: false, credentialsSecret: ""}
 mlflow: {trackingUri: "", credentialsSecret: ""}
-monitoring: {apiGroup: "", namespace: ""}
+monitoring: {apiGroup: "", namespace: ray-system}
 network:
   apiServer: {cidrs: [], port: 443}
   dns: {namespace: kube-system, podLabels: {k8s-app: kube-dns}, cidrs: []}
