@@ -1,4 +1,4 @@
-"""python -m charts crds | values | schema | docs | check | measure | sweep."""
+"""python -m charts crds | dashboards | values | schema | docs | check | measure | sweep."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from charts import check, crds, docs, measure, schema, values
+from charts import check, crds, dashboards, docs, measure, schema, values
 from lib.errors import exits_cleanly
 from lib.paths import ROOT
 
 GENERATORS: dict[str, Callable[[], dict[Path, str]]] = {
     "crds": crds.generated,
+    "dashboards": dashboards.generated,
     "values": values.generated,
     "schema": schema.generated,
     "docs": docs.generated,
@@ -31,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="charts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("crds", help="templates of ray-crds, from the operator's Go module")
+    commands.add_parser("dashboards", help="dashboards of ray-monitoring, from the pinned Ray")
     commands.add_parser("values", help="what the charts of a cluster share, from ray-common")
     commands.add_parser("schema", help="values.schema.json of each chart, from its values.yaml")
     commands.add_parser("docs", help="README.md of each chart, from its values.yaml")

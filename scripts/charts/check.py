@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from charts import crds, docs, schema, values
+from charts import crds, dashboards, docs, schema, values
 from charts.conform import faults, versions, write_schemas
 from charts.places import (
     APPLICATIONS,
@@ -94,6 +94,7 @@ def drift() -> list[str]:
     wrong = []
     generators: dict[str, Callable[[], dict[Path, str]]] = {
         "crds": crds.generated,
+        "dashboards": dashboards.generated,
         "values": values.generated,
         "schema": schema.generated,
         "docs": docs.generated,

@@ -12,6 +12,7 @@ CHARTS = ROOT / "charts"
 APPLICATIONS = (
     "ray-crds",
     "ray-operator",
+    "ray-monitoring",
     "ray-storage",
     "ray-platform",
     "ray-team",
@@ -22,7 +23,7 @@ APPLICATIONS = (
 )
 
 #: Charts of the platform, which are installed in the operator's namespace.
-PLATFORM = ("ray-crds", "ray-operator", "ray-platform", "mlflow")
+PLATFORM = ("ray-crds", "ray-operator", "ray-monitoring", "ray-platform", "mlflow")
 
 #: Those that make a Ray cluster, and share most of their values.
 CLUSTERS = ("ray-cluster", "ray-job", "ray-service")
@@ -30,6 +31,8 @@ CLUSTERS = ("ray-cluster", "ray-job", "ray-service")
 #: Kinds whose definitions are other people's, rendered by an explicit value only.
 FOREIGN_KINDS = (
     "PodMonitor",
+    "PrometheusRule",
+    "AlertmanagerConfig",
     "ServiceMonitor",
     "HTTPRoute",
     "Certificate",

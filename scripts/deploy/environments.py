@@ -54,7 +54,7 @@ class _Cluster:
 
 class _Images:
     name = "images"
-    wanted = ("operator", "ray")
+    wanted = ("operator", "prometheus", "ray")
 
     def check(self) -> str | None:
         return values.summary(self.wanted) if images.present(self.wanted) else None

@@ -11,6 +11,7 @@ from lib.errors import UserError
 
 NAMESPACE = "ray-system"
 OPERATOR = "ray-operator"
+MONITORING = "ray-monitoring"
 
 
 def namespace_object(name: str) -> dict[str, object]:
@@ -29,7 +30,7 @@ def namespace_object(name: str) -> dict[str, object]:
 
 
 class Platform:
-    """The custom resource definitions, and the operator that acts on them."""
+    """The custom resource definitions, the operator that acts on them, and what watches both."""
 
     name = "platform"
 
@@ -38,49 +39,61 @@ class Platform:
         files = place.values()
         self.crds = Release("ray-crds", "ray-crds", NAMESPACE, [], place.kubeconfig)
         self.operator = Release(OPERATOR, "ray-operator", NAMESPACE, files, place.kubeconfig)
+        self.monitoring = Release(MONITORING, "ray-monitoring", NAMESPACE, files, place.kubeconfig)
 
-    def _ready(self) -> bool:
-        deployment = self.kube.find("deployment", OPERATOR, NAMESPACE)
+    def _ready(self, name: str) -> bool:
+        deployment = self.kube.find("deployment", name, NAMESPACE)
         if deployment is None:
-            return False
+            # Where there is a Prometheus already, ray-monitoring has no pod of its own.
+            return name == MONITORING
         status = deployment.get("status", {})
         current = status.get("observedGeneration") == deployment["metadata"]["generation"]
         updated = status.get("updatedReplicas", 0) == deployment["spec"]["replicas"]
         return current and updated and condition(deployment, "Available")
 
     def check(self) -> str | None:
-        """Both releases are what the checkout says, and the operator is available."""
-        if self.crds.current() and self.operator.current() and self._ready():
+        """All releases are what the checkout says, and what they run is available."""
+        releases = (self.crds, self.operator, self.monitoring)
+        if all(one.current() for one in releases) and not self._missing():
             return self._summary()
         return None
 
+    def _missing(self) -> list[str]:
+        return [name for name in (OPERATOR, MONITORING) if not self._ready(name)]
+
     def _summary(self) -> str:
-        return f"CRDs and operator in namespace {NAMESPACE}"
+        return f"CRDs, operator and monitoring in namespace {NAMESPACE}"
 
     def action(self, report: Report) -> str:
-        """Install or upgrade both, and wait until the operator is available."""
+        """Install or upgrade all, and wait until operator and Prometheus are available."""
         self.kube.apply(namespace_object(NAMESPACE))
         report("custom resource definitions")
         if not self.crds.current():
             self.crds.upgrade()
-        report("operator")
-        if not self.operator.current():
-            self.operator.upgrade()
+        for release in (self.operator, self.monitoring):
+            report(release.name)
+            if not release.current():
+                release.upgrade()
         for _ in explain.patience(seconds=180):
-            if self._ready():
+            if not self._missing():
                 return self._summary()
-            pods = self.kube.list("pods", NAMESPACE, "app.kubernetes.io/component=operator")
+            pods = self.kube.list("pods", NAMESPACE, "app.kubernetes.io/part-of=rayworks")
             if why := explain.trouble(self.kube, pods):
-                raise UserError(f"the operator does not start:\n{why}", "make status")
+                raise UserError(
+                    f"{', '.join(self._missing())} does not start:\n{why}", "make status"
+                )
         reason = explain.namespace(self.kube, NAMESPACE)
-        raise UserError(f"the operator was not available within 180 s:\n{reason}", "make deploy")
+        raise UserError(
+            f"{', '.join(self._missing())} was not available within 180 s:\n{reason}", "make deploy"
+        )
 
     def undo(self, report: Report) -> str:
-        """Remove both; the charts refuse while there are Ray objects."""
+        """Remove all; the operator's chart refuses while there are Ray objects."""
         if not self.kube.alive():
             return "no cluster"
-        report("operator")
-        self.operator.uninstall()
+        for release in (self.operator, self.monitoring):
+            report(release.name)
+            release.uninstall()
         report("custom resource definitions")
         self.crds.uninstall()
         self.kube.run("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=120)

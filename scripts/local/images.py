@@ -106,6 +106,8 @@ IMAGES: dict[str, Image] = {
     "metrics-server": _local("metrics-server", "metrics-server"),
     # of what is deployed on it
     "debian": _local("debian"),
+    "prometheus": _local("prometheus", "prometheus", "promtool"),
+    "alertmanager": _local("alertmanager", "alertmanager", "amtool"),
     "redis": Image(layout.IMAGES / "local" / "redis", parent="debian"),
     "postgres": Image(layout.IMAGES / "local" / "postgres", parent="debian"),
     "base": Image(layout.IMAGES / "base", parent="debian"),

@@ -20,11 +20,11 @@ MI = 2**20
 
 #: Requests of the head, in millicores and bytes; the Ray head runs no tasks of its own.
 HEAD_CPU, HEAD_MEMORY = 150, GI
-#: Kept for the cluster's own pods and the operator, in millicores and bytes.
-PLATFORM_CPU, PLATFORM_MEMORY = 250, 640 * MI
+#: Kept for the cluster's own pods, the operator and Prometheus, in millicores and bytes.
+PLATFORM_CPU, PLATFORM_MEMORY = 300, 896 * MI
 
 #: Images that charts name; not all of them are built for every deployment.
-CHART_IMAGES = ("ray", "operator", "redis", "mlflow")
+CHART_IMAGES = ("ray", "operator", "prometheus", "redis", "mlflow")
 
 
 @dataclass(frozen=True)

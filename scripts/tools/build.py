@@ -134,7 +134,10 @@ def _build(tool: Tool) -> None:
         try:
             environment = go_environment(temporary)
             run(
-                ["go", "install", "-ldflags", tool.ldflags, "tool"],
+                [
+                    *("go", "install", "-ldflags", tool.ldflags),
+                    *("-tags", ",".join(tool.tags), "tool"),
+                ],
                 cwd=tool.folder,
                 env={**environment, "GOBIN": str(staging / "bin")},
             )

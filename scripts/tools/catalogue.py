@@ -36,6 +36,7 @@ class Tool:
         stamps: Go variables set by the linker; {version}, {major} and {minor} are filled in.
         share: files of the module that are kept beside the programs, as glob patterns.
         home: the folder that its own is in.
+        tags: Go build tags.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Tool:
     stamps: Mapping[str, str] = field(default_factory=dict)
     share: tuple[str, ...] = ()
     home: Path = _HERE
+    tags: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -87,7 +89,8 @@ class Tool:
         digest.update((self.folder / "go.sum").read_bytes())
         for source in sorted(self.folder.glob("*.go")):
             digest.update(source.read_bytes())
-        digest.update(repr((self.ldflags, self.share, platform.machine())).encode())
+        parts = (self.ldflags, self.share, platform.machine(), *self.tags)
+        digest.update(repr(parts).encode())
         return CACHE / "tools" / self.name / f"{self.version}-{digest.hexdigest()[:12]}"
 
 
@@ -175,6 +178,22 @@ TOOLS: tuple[Tool, ...] = (
             "main.VERSION": "v{version}",
         },
         share=("manifests/crds.yaml",),
+    ),
+    Tool(
+        name="prometheus",
+        module="github.com/prometheus/prometheus",
+        groups=("deploy", "dev"),
+        binaries={"prometheus": ("--version",), "promtool": ("--version",)},
+        stamps={"github.com/prometheus/common/version.Version": "{version}"},
+        # Of the two dozen ways to find targets the one that we need.
+        tags=("remove_all_sd", "enable_kubernetes_sd"),
+    ),
+    Tool(
+        name="alertmanager",
+        module="github.com/prometheus/alertmanager",
+        groups=("dev",),
+        binaries={"alertmanager": ("--version",), "amtool": ("--version",)},
+        stamps={"github.com/prometheus/common/version.Version": "{version}"},
     ),
     Tool(
         name="chart-proof",

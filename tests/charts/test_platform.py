@@ -44,7 +44,7 @@ def test_no_two_parts_make_the_same_object(scenario: str) -> None:
 def test_a_part_is_there_when_it_is_asked_for() -> None:
     kinds = [obj["kind"] for obj in rendered("default")]
     assert kinds.count(DEFINITION) == 4
-    assert kinds.count("Deployment") == 1
+    assert kinds.count("Deployment") == 2
     assert DEFINITION not in [obj["kind"] for obj in rendered("parts")]
     off = Rendering("ray-platform", "nothing", ())
     values = yaml.safe_load((CHARTS / "ray-platform" / "values.yaml").read_text())

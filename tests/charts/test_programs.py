@@ -11,6 +11,7 @@ import datetime
 import ipaddress
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from lib.paths import tool
 
 CHARTS = Path(__file__).parents[2] / "charts"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -464,6 +467,54 @@ def test_helm_test_of_the_operator_waits_for_the_one_that_works(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert answers == []
     assert "operators available: 2" in done.stdout
+
+
+@contextmanager
+def prometheus(folder: Path, *options: str) -> Iterator[str]:
+    """A Prometheus that asks itself; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    job = {
+        "job_name": "prometheus",
+        "scrape_interval": "1s",
+        "static_configs": [{"targets": [address]}],
+        "basic_auth": {"username": "prometheus", "password": "open sesame"},
+    }
+    (folder / "prometheus.yaml").write_text(json.dumps({"scrape_configs": [job]}))
+    command = [
+        tool("prometheus"), f"--config.file={folder}/prometheus.yaml",
+        f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}", *options,
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize(("guarded", "code"), [(True, 0), (False, 1)])
+def test_helm_test_of_monitoring_asks_prometheus(tmp_path: Path, guarded: bool, code: int) -> None:
+    def api(method: str, path: str, body: Any) -> Answer:
+        return (
+            (200, {"status": {"availableReplicas": 1}}) if path in ("/there", "/pod") else (404, {})
+        )
+
+    # bcrypt of the password
+    users = {"prometheus": "$2b$04$cjVPvGzKzI9TuZ3FK8hljuQ6GpqCtP/o7Blwt79mBdnb1cgB8cOhK"}
+    (tmp_path / "web.yaml").write_text(json.dumps({"basic_auth_users": users}))
+    options = [f"--web.config.file={tmp_path}/web.yaml"] if guarded else []
+    login = {"USERNAME": "prometheus", "PASSWORD": "open sesame"}
+    with api_server(tmp_path, api) as server:
+        with prometheus(tmp_path, *options) as url:
+            env = {"OBJECTS": "/there", "DEPLOYMENT": "/pod", "PROMETHEUS": url, **login}
+            done = program("ray-monitoring/files/test.py", env, tmp_path, server)
+        assert done.returncode == code, done.stderr
+        assert code == 0 or "without a password" in done.stderr
+        missing = {"OBJECTS": "/there /gone", "DEPLOYMENT": "", "PROMETHEUS": ""}
+        done = program("ray-monitoring/files/test.py", missing, tmp_path, server)
+    assert done.returncode == 1
+    assert "/gone: 404" in done.stderr
 
 
 @pytest.mark.parametrize(

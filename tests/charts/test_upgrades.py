@@ -75,7 +75,7 @@ CHANGES: dict[str, Values] = {
     "queue": {"queue": {"name": "team"}},
     "networkPolicy": {"networkPolicy": {"enabled": False}},
     "podDisruptionBudget": {"podDisruptionBudget": {"enabled": False}},
-    "monitoring": {"monitoring": {"enabled": True}},
+    "monitoring": {"monitoring": {"enabled": False}},
     "env": {"env": {"A": "1", "B": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}}},
     "image": {"image": {"repository": "example.org/ray", "tag": "1"}},
     "shmSize": {"shmSize": "512Mi"},

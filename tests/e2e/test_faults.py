@@ -22,6 +22,7 @@ pytestmark = pytest.mark.full
 RELEASES = {
     "ray-crds": "ray-system",
     "ray-operator": "ray-system",
+    "ray-monitoring": "ray-system",
     "fashion-mnist": "fashion-mnist",
 }
 
@@ -45,8 +46,8 @@ def test_the_api_server_takes_each_scenario(deployed: Deployed, scenario: Path) 
         [
             tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig), "install", "scenario",
             str(CHARTS / "ray-cluster"), "--dry-run=server", *words,
-            # of the kinds that no cluster has by itself: Prometheus is not deployed here
-            "--set", "monitoring.enabled=false",
+            # of the kinds that no cluster has by itself: no Prometheus operator is deployed here
+            "--set", "monitoring.podMonitor=false",
         ],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

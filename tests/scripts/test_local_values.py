@@ -94,8 +94,8 @@ def test_the_values_name_images_and_api_server(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"cpu": 5.0, "memory": 0.0}, "5.0 cores, and 1.6 are to be had"),
-        ({"cpu": 0.0, "memory": 99.0 * GI}, r"99.0 GiB of memory, and 21.6 GiB"),
+        ({"cpu": 5.0, "memory": 0.0}, "5.0 cores, and 1.5 are to be had"),
+        ({"cpu": 0.0, "memory": 99.0 * GI}, r"99.0 GiB of memory, and 21.4 GiB"),
         ({"cpu": 0.0, "memory": 0.0, "gpus": 1.0}, "1 GPUs"),
     ],
 )

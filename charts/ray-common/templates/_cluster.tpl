@@ -128,6 +128,9 @@ secure as ours unless it says otherwise, with quantities in canonical form. */}}
 metadata:
   labels:
     {{- include "ray.podLabels" (list $root (ternary "head" "worker" $isHead)) | nindent 4 }}
+    {{- with include "ray.monitorLabel" (list $values.monitoring "podMonitor") }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- with $pod.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -193,6 +196,9 @@ spec:
         {{- end }}
         - {name: serve, containerPort: 8000, protocol: TCP}
         - {name: metrics, containerPort: 8080, protocol: TCP}
+        {{- if include "ray.haproxy" $env }}
+        - {name: serve-metrics, containerPort: 9101, protocol: TCP}
+        {{- end }}
       readinessProbe:
         {{- include "ray.probe" (list $values.probes.readiness $ready) | nindent 8 }}
       resources:

@@ -10,6 +10,9 @@ images:
   ray: {repository: rayproject/ray, tag: 2.60.0-py311}
   operator: {repository: quay.io/kuberay/operator, tag: v1.6.2}
   redis: {repository: redis, tag: 7.4.7-alpine}
+  prometheus: {repository: prom/prometheus, tag: v3.13.5}
+  alertmanager: {repository: prom/alertmanager, tag: v0.31.1}
+  grafana: {repository: grafana/grafana, tag: 12.3.0}
   mlflow: {repository: ghcr.io/mlflow/mlflow, tag: v3.17.2-full}
 pools:
   head:
@@ -33,7 +36,7 @@ storage: {claim: "", mountPath: /mnt/rayworks, accessMode: ReadWriteMany, uri: "
 identity: {serviceAccount: "", annotations: {}, podLabels: {}}
 redis: {address: "", tls: false, credentialsSecret: ""}
 mlflow: {trackingUri: "", credentialsSecret: ""}
-monitoring: {apiGroup: "", namespace: ""}
+monitoring: {apiGroup: "", namespace: ray-system}
 network:
   apiServer: {cidrs: [], port: 443}
   dns: {namespace: kube-system, podLabels: {k8s-app: kube-dns}, cidrs: []}

@@ -106,6 +106,9 @@ spec:
         - {protocol: TCP, port: 8080}
         - {protocol: TCP, port: 44217}
         - {protocol: TCP, port: 44227}
+        {{- if or $values.haproxy (include "ray.haproxy" ($values.env | default dict)) }}
+        - {protocol: TCP, port: 9101}
+        {{- end }}
     {{- end }}
     {{- if dig "enabled" false ($values.ingress | default dict) }}
     - from:
@@ -307,11 +310,26 @@ matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [head, worker]}
 {{- end -}}
 
+{{/* ray.monitorLabel (list MONITORING KEY): the label by which the monitors of the chart ray-monitoring leave out what is
+closed to Prometheus (`enabled` is false), or has a monitor of its own (KEY is true). */}}
+{{- define "ray.monitorLabel" -}}
+{{- if not (index . 0).enabled -}}
+rayworks.io/monitor: none
+{{- else if get (index . 0) (index . 1) -}}
+rayworks.io/monitor: own
+{{- end -}}
+{{- end -}}
+
+{{/* ray.haproxy ENV: "true" where Serve takes requests through HAProxy, which has a metrics port of its own. */}}
+{{- define "ray.haproxy" -}}
+{{- if eq (toString (get . "RAY_SERVE_ENABLE_HA_PROXY")) "1" }}true{{ end -}}
+{{- end -}}
+
 {{/* ray.podMonitor (list ROOT GLOBAL): rendered by an explicit value, never by what the cluster happens to have. */}}
 {{- define "ray.podMonitor" -}}
 {{- $root := index . 0 -}}
 {{- $group := (index . 1).monitoring.apiGroup -}}
-{{- if and $root.Values.monitoring.enabled $group }}
+{{- if $root.Values.monitoring.podMonitor }}
 apiVersion: {{ $group }}/v1
 kind: PodMonitor
 metadata:
@@ -325,5 +343,7 @@ spec:
     - port: metrics
     - port: as-metrics
     - port: dash-metrics
+  # The label by which Ray's dashboards know a cluster.
+  podTargetLabels: [ray.io/cluster]
 {{- end }}
 {{- end -}}

@@ -106,6 +106,14 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list "ingress.enabled" (printf "opens the dashboard, where anybody could run code: auth.mode is %s" $values.auth.mode) "set auth.mode: token, or leave the ingress off") -}}
 {{- end -}}
 {{- end -}}
+{{- if $values.monitoring.podMonitor -}}
+{{- if not $global.monitoring.apiGroup -}}
+{{- include "ray.fail" (list "monitoring.podMonitor" "is true, and global.ray.monitoring.apiGroup names no API group of PodMonitors" "name it, for example monitoring.coreos.com, or leave podMonitor off") -}}
+{{- end -}}
+{{- if not $values.monitoring.enabled -}}
+{{- include "ray.fail" (list "monitoring.podMonitor" "is true, and monitoring.enabled is false: the network policy would shut Prometheus out" "set monitoring.enabled: true, or leave podMonitor off") -}}
+{{- end -}}
+{{- end -}}
 {{- $tls := $values.tls -}}
 {{- if $tls.enabled -}}
 {{- if not (or $tls.caSecret $tls.issuer.name) -}}

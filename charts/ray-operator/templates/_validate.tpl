@@ -14,6 +14,14 @@ What a schema cannot say. ray-operator.validate (list ROOT GLOBAL).
 {{- if ne (toString $global.operator.version) $root.Chart.AppVersion -}}
 {{- include "ray.fail" (list "global.ray.operator.version" (printf "is %s, and this chart installs KubeRay %s: the other charts would refuse, or allow, what is not so" (toString $global.operator.version) $root.Chart.AppVersion) (printf "set it to %s, or leave it out" $root.Chart.AppVersion)) -}}
 {{- end -}}
+{{- if $values.monitoring.serviceMonitor -}}
+{{- if not $global.monitoring.apiGroup -}}
+{{- include "ray.fail" (list "monitoring.serviceMonitor" "is true, and global.ray.monitoring.apiGroup names no API group of ServiceMonitors" "name it, for example monitoring.coreos.com, or leave serviceMonitor off") -}}
+{{- end -}}
+{{- if not $values.monitoring.enabled -}}
+{{- include "ray.fail" (list "monitoring.serviceMonitor" "is true, and monitoring.enabled is false: the network policy would shut Prometheus out" "set monitoring.enabled: true, or leave serviceMonitor off") -}}
+{{- end -}}
+{{- end -}}
 {{- range $key, $value := $values.podLabels -}}
 {{- if hasKey (include "ray-operator.selector" $root | fromYaml) $key -}}
 {{- include "ray.fail" (list "podLabels" (printf "%q is what Services and policies select by" $key) "choose another key") -}}
