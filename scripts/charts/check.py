@@ -71,18 +71,6 @@ class Rendering:
         """Texts of the files."""
         return [path.read_text() for path in self.values]
 
-    def text(self) -> str:
-        """What `helm template` makes of it.
-
-        Raises:
-            UserError: it does not render.
-        """
-        options = [word for path in self.values for word in ("--values", str(path))]
-        place = namespace(self.chart)
-        return run(
-            [tool("helm"), "template", "demo", CHARTS / self.chart, "--namespace", place, *options]
-        ).stdout
-
 
 def renderings() -> Iterator[Rendering]:
     """Every chart by scenario, and every workload by environment."""

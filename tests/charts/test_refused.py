@@ -45,10 +45,31 @@ def test_a_chart(prover: Prover, chart: str, title: str) -> None:
         assert words in said
 
 
+@pytest.mark.parametrize(
+    ("cron", "good"),
+    [
+        ("0 2 * * *", True),
+        ("*/5 0-6,22 1,15 jan-mar MON-FRI", True),
+        ("@daily", True),
+        ("61 * * * *", False),
+        ("* 24 * * *", False),
+        ("* * * * 7", False),
+        ("* * * *", False),
+        ("foo bar a b c", False),
+        ("*/0 * * * *", False),
+    ],
+)
+def test_a_schedule_is_one_that_kubernetes_takes(prover: Prover, cron: str, good: bool) -> None:
+    said = prover.prove("ray-job", [json.dumps({"job": {"schedule": {"cron": cron}}})])
+    assert not said.faults
+    assert (said.error == "") == good, said.error
+    assert good or "job.schedule.cron: " in said.error
+
+
 @pytest.mark.parametrize("one", GOOD, ids=lambda one: one.title.replace(" ", "-"))
 def test_what_is_good_renders_as_helm_renders_it(prover: Prover, one: check.Rendering) -> None:
     proof = prover.prove(one.chart, one.texts)
     assert not proof.error
     assert not proof.faults
-    assert prover.prove(one.chart, one.texts) == proof
+    assert prover.prove(one.chart, one.texts).manifest == proof.manifest
     assert proof.manifest == one.text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from charts import check, schema, values
 from charts.conform import versions
 from charts.places import APPLICATIONS, CHARTS
 from charts.proof import Proof
-from charts.sweep import merged
+from deploy.workloads import merged
 from lib.errors import UserError
 from lib.paths import tool
 from lib.shell import run
@@ -93,34 +92,15 @@ def test_a_shared_value_is_where_it_belongs() -> None:
     assert job == service
 
 
-@pytest.mark.parametrize(
-    ("cron", "good"),
-    [
-        ("0 2 * * *", True),
-        ("*/5 0-6,22 1,15 jan-mar MON-FRI", True),
-        ("@daily", True),
-        ("61 * * * *", False),
-        ("* 24 * * *", False),
-        ("* * * * 7", False),
-        ("* * * *", False),
-        ("foo bar a b c", False),
-        ("*/0 * * * *", False),
-    ],
-)
-def test_a_schedule_is_one_that_kubernetes_takes(cron: str, good: bool) -> None:
-    pattern = schema.definitions()["cron"]["pattern"]
-    assert bool(re.fullmatch(pattern, cron)) is good
-
-
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_defaults_and_scenarios_satisfy_their_own_schema(name: str) -> None:
     made = json.loads((CHARTS / name / "values.schema.json").read_text())
     Draft202012Validator.check_schema(made)
     validator = Draft202012Validator(made)
-    defaults = yaml.safe_load((CHARTS / name / "values.yaml").read_text())
-    for path in (CHARTS / name / "ci").glob("*.yaml"):
-        values = merged(defaults, yaml.safe_load(path.read_text()) or {})
-        assert [error.message for error in validator.iter_errors(values)] == [], path
+    for path in (CHARTS / name / "values.yaml", *(CHARTS / name / "ci").glob("*.yaml")):
+        given = merged([CHARTS / name / "values.yaml", path])
+        errors = [error.message for error in validator.iter_errors(given)]
+        assert errors == [], path
 
 
 @pytest.mark.parametrize(

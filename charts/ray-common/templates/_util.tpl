@@ -39,9 +39,10 @@ helm upgrade conflicts with it. */}}
 {{- end -}}
 {{- $number := regexFind "^[0-9.]+" $text -}}
 {{- $unit := regexFind "[A-Za-z]+$" $text -}}
-{{- $factors := dict "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 -}}
-{{- if gt (mulf (float64 $number) (dig $unit 1.0 $factors)) 9.1e15 -}}
-{{- include "ray.fail" (list $path (printf "%s is more than 8Pi" $text) "lower it") -}}
+{{- /* Thousandths of it are counted in 64 bits. */}}
+{{- $factor := index (dict "m" 0.001 "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0) $unit -}}
+{{- if gt (mulf (float64 $number) $factor) 9007199254740992.0 -}}
+{{- include "ray.fail" (list $path (printf "%s is more than 8Pi, the most that can be counted" $text) "write less") -}}
 {{- end -}}
 {{- $units := list "m" "" "k" "M" "G" "T" "P" -}}
 {{- $base := 1000 -}}
