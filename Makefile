@@ -95,12 +95,15 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check format test test-full bench
+.PHONY: check format sweep test test-full bench
 check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
 format: ready-dev ## Format Python files and sort imports
 	@$(DEV) -m ruff format . && $(DEV) -m ruff check --fix .
+
+sweep: ready-dev ## Random values on all charts: refused in words, or by nobody (N=2000, SEED= for one again)
+	@$(DEV) -m charts sweep --number $(or $(N),2000) $(if $(SEED),--seed $(SEED))
 
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all

@@ -35,24 +35,7 @@ def definitions() -> dict[str, Schema]:
     loaded: dict[str, Schema] = yaml.safe_load(DEFINITIONS.read_text())
     for path in sorted(DEFINITIONS.parent.glob("definitions-*.yaml")):
         loaded |= yaml.safe_load(path.read_text())
-    return kubernetes.definitions() | {"cron": {"type": "string", "pattern": _cron()}} | loaded
-
-
-def _cron() -> str:
-    """Pattern of a cron expression as Kubernetes' CronJob takes it, or of an empty string."""
-    months = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-    days = "sun|mon|tue|wed|thu|fri|sat"
-    ranges = (
-        "[0-5]?[0-9]",
-        "[01]?[0-9]|2[0-3]",
-        "0?[1-9]|[12][0-9]|3[01]",
-        f"0?[1-9]|1[0-2]|{months}|{months.upper()}",
-        f"[0-6]|{days}|{days.upper()}",
-    )
-    items = (rf"([*?]|({one})(-({one}))?)(/[1-9][0-9]*)?" for one in ranges)
-    fields = r"\s+".join(f"{item}(,{item})*" for item in items)
-    named = "@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
-    return f"^({named}|{fields})?$"
+    return kubernetes.definitions() | loaded
 
 
 def _comment(lines: list[str], line: int, where: str) -> tuple[Schema, str]:

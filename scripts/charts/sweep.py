@@ -418,6 +418,11 @@ def sweep(
     return tally
 
 
+def with_values() -> list[str]:
+    """Charts that have values of their own."""
+    return [chart for chart in APPLICATIONS if set(Shapes(chart).schema["properties"]) > {"global"}]
+
+
 def main(number: int, seed: int | None, chart: str | None) -> None:
     """Sweep, and print what came of it.
 
@@ -425,7 +430,7 @@ def main(number: int, seed: int | None, chart: str | None) -> None:
         UserError: there is a fault.
     """
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    charts = [chart] if chart else [one for one in APPLICATIONS if Shapes(one).schema["properties"]]
+    charts = [chart] if chart else with_values()
     print(f"seed {seed}: python -m charts sweep --number {number} --seed {seed}", flush=True)
     with Prover() as prover:
         tally = sweep(prover, charts, number, seed)

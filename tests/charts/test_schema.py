@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -91,25 +90,6 @@ def test_a_shared_value_is_where_it_belongs() -> None:
     assert cluster == job
     job.pop("queue")
     assert job == service
-
-
-@pytest.mark.parametrize(
-    ("cron", "good"),
-    [
-        ("0 2 * * *", True),
-        ("*/5 0-6,22 1,15 jan-mar MON-FRI", True),
-        ("@daily", True),
-        ("61 * * * *", False),
-        ("* 24 * * *", False),
-        ("* * * * 7", False),
-        ("* * * *", False),
-        ("foo bar a b c", False),
-        ("*/0 * * * *", False),
-    ],
-)
-def test_a_schedule_is_one_that_kubernetes_takes(cron: str, good: bool) -> None:
-    pattern = schema.definitions()["cron"]["pattern"]
-    assert bool(re.fullmatch(pattern, cron)) is good
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-
 import pytest
+import ranks
 import torch
 from torch import nn
 
@@ -13,16 +10,11 @@ from rayworks.fashion_mnist.model import Classifier
 
 #: One of two ranks: the same two steps with both ways to exchange gradients.
 RANK = """
-import copy, sys
-import torch
-import torch.distributed as dist
+import copy
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from rayworks.common.factored import FactoredDataParallel
 
-rank, port = int(sys.argv[1]), sys.argv[2]
-torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
 torch.manual_seed(rank)  # the ranks begin with different weights: those of rank 0 must win
 layers = [nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)]
 models = {FactoredDataParallel: nn.Sequential(*layers)}
@@ -48,25 +40,12 @@ sums = torch.stack([parameter.sum() for parameter in after[FactoredDataParallel]
 both = [torch.empty_like(sums) for _ in range(2)]
 dist.all_gather(both, sums)
 assert torch.equal(*both), "the ranks' weights differ"
-del wrapped
-dist.barrier()
-dist.destroy_process_group()
 print("same")
 """
 
 
 def test_two_ranks_step_as_with_distributed_data_parallel() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANK, str(rank), str(port)], stdout=subprocess.PIPE, text=True
-        )
-        for rank in range(2)
-    ]
-    assert [rank.communicate(timeout=100)[0] for rank in ranks] == ["same\n", "same\n"]
-    assert [rank.returncode for rank in ranks] == [0, 0]
+    assert ranks.run(RANK) == ["same\n", "same\n"]
 
 
 def test_it_pays_for_few_samples_only() -> None:

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ranks
 import torch
 from torch import nn
 
@@ -16,31 +14,19 @@ from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.data import Images
 from rayworks.fashion_mnist.loop import Training, shard
 
-#: One process of two, as torchrun would start it.
 RANK = """
-import json, os, sys
+import json
 import numpy as np
-import torch
-import torch.distributed as dist
 from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.data import Images
 from rayworks.fashion_mnist.loop import Training
 
-rank, folder, port = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+folder = sys.argv[3]
 images = Images(**np.load(f"{folder}/images.npz"))
 config = Config(**json.load(open(f"{folder}/config.json")))
 training = Training(config, images, rank, 2, torch.device("cpu"))
 training.run(lambda *_: None, lambda: None)
-print(json.dumps(training.metadata()["history"]), flush=True)
-# Neither goes, nor takes the group from under the model, while the other still needs it.
-del training
-dist.barrier()
-dist.destroy_process_group()
-# As rayworks.common.isolated ends: gloo's threads may still want Python's lock, and one that asks an
-# interpreter for it that is going aborts the process.
-os._exit(0)
+print(json.dumps(training.metadata()["history"]))
 """
 
 
@@ -131,19 +117,7 @@ def test_two_ranks_train_the_numbers_of_one(config: Config, images: Images, tmp_
     fields = {name: getattr(config, name) for name in Config.__slots__}
     (tmp_path / "config.json").write_text(json.dumps(fields))
     np.savez(tmp_path / "images.npz", **{n: getattr(images, n) for n in Images.__slots__})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANK, str(rank), str(tmp_path), str(port)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    histories = [json.loads(rank.communicate(timeout=100)[0]) for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0]
+    histories = [json.loads(printed) for printed in ranks.run(RANK, tmp_path)]
     for history in histories:
         for there, here in zip(history, alone.history, strict=True):
             assert there["train_loss"] == pytest.approx(here.train_loss, rel=1e-3)

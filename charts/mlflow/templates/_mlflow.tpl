@@ -42,6 +42,9 @@ postgresql+psycopg2://{{ .host }}:{{ int .port }}/{{ .name }}?sslmode={{ .sslMod
 {{- $values := index . 0 -}}
 {{- $parts := index . 1 -}}
 {{- $database := $values.database -}}
+{{- range $part := list "backup" "gc" -}}
+{{- include "ray.validateCron" (list (printf "%s.schedule" $part) (get $values $part).schedule) -}}
+{{- end -}}
 {{- if gt (len $parts.name) 45 -}}
 {{- include "ray.fail" (list "release name" (printf "makes the name %q, which has %d characters; a CronJob's may have 52, and 7 are added" $parts.name (len $parts.name)) "choose a shorter release name") -}}
 {{- end -}}

@@ -37,6 +37,28 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- end -}}
 {{- end -}}
 
+{{/* ray.validateCron (list PATH EXPRESSION): a schedule as the CronJobs of Kubernetes and KubeRay's take it. */}}
+{{- define "ray.validateCron" -}}
+{{- $path := index . 0 -}}
+{{- $cron := index . 1 -}}
+{{- if not (regexMatch "^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$" $cron) -}}
+{{- $months := "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec" -}}
+{{- $days := "sun|mon|tue|wed|thu|fri|sat" -}}
+{{- $names := list "minute" "hour" "day of the month" "month" "day of the week" -}}
+{{- $ranges := list "[0-5]?[0-9]" "[01]?[0-9]|2[0-3]" "0?[1-9]|[12][0-9]|3[01]" (printf "0?[1-9]|1[0-2]|%s" $months) (printf "[0-6]|%s" $days) -}}
+{{- $fields := regexSplit "\\s+" (trim $cron) -1 -}}
+{{- if ne (len $fields) 5 -}}
+{{- include "ray.fail" (list $path (printf "%q has %d fields" $cron (len $fields)) "write minute, hour, day of the month, month and day of the week, such as \"0 3 * * mon-fri\", or @daily") -}}
+{{- end -}}
+{{- range $index, $field := $fields -}}
+{{- $one := printf "([*?]|(%s)(-(%s))?)(/[1-9][0-9]*)?" (index $ranges $index) (index $ranges $index) -}}
+{{- if not (regexMatch (printf "(?i)^%s(,%s)*$" $one $one) $field) -}}
+{{- include "ray.fail" (list $path (printf "%q is no %s" $field (index $names $index)) "write *, a value, a range such as 1-5, a list such as 1,15 or a step such as */10") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* ray.validateCluster (list ROOT GLOBAL GROUPS): everything about a cluster that is not about one group. */}}
 {{- define "ray.validateCluster" -}}
 {{- $root := index . 0 -}}

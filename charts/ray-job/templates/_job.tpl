@@ -175,7 +175,7 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- if contains "TZ=" $job.schedule.cron -}}
 {{- include "ray.fail" (list "job.schedule.cron" "names a time zone" "use job.schedule.timeZone") -}}
 {{- end -}}
-{{- include "ray-job.validateCron" $job.schedule.cron -}}
+{{- include "ray.validateCron" (list "job.schedule.cron" $job.schedule.cron) -}}
 {{- if $job.rerunOnUpgrade -}}
 {{- include "ray.fail" (list "job.rerunOnUpgrade" "does not go with job.schedule: the schedule says when to run" "remove one of the two") -}}
 {{- end -}}
@@ -191,26 +191,6 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- end -}}
 {{- if $job.schedule.timeZone -}}
 {{- include "ray.fail" (list "job.schedule.timeZone" "a RayCronJob of KubeRay 1.6 knows none" "use job.schedule.controller: kubernetes") -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* ray-job.validateCron EXPRESSION: as the CronJobs of Kubernetes and KubeRay's take it. */}}
-{{- define "ray-job.validateCron" -}}
-{{- if not (regexMatch "^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$" .) -}}
-{{- $months := "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec" -}}
-{{- $days := "sun|mon|tue|wed|thu|fri|sat" -}}
-{{- $names := list "minute" "hour" "day of the month" "month" "day of the week" -}}
-{{- $ranges := list "[0-5]?[0-9]" "[01]?[0-9]|2[0-3]" "0?[1-9]|[12][0-9]|3[01]" (printf "0?[1-9]|1[0-2]|%s" $months) (printf "[0-6]|%s" $days) -}}
-{{- $fields := regexSplit "\\s+" (trim .) -1 -}}
-{{- if ne (len $fields) 5 -}}
-{{- include "ray.fail" (list "job.schedule.cron" (printf "%q has %d fields" . (len $fields)) "write minute, hour, day of the month, month and day of the week, such as \"0 3 * * mon-fri\", or @daily") -}}
-{{- end -}}
-{{- range $index, $field := $fields -}}
-{{- $one := printf "([*?]|(%s)(-(%s))?)(/[1-9][0-9]*)?" (index $ranges $index) (index $ranges $index) -}}
-{{- if not (regexMatch (printf "(?i)^%s(,%s)*$" $one $one) $field) -}}
-{{- include "ray.fail" (list "job.schedule.cron" (printf "%q is no %s" $field (index $names $index)) "write *, a value, a range such as 1-5, a list such as 1,15 or a step such as */10") -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

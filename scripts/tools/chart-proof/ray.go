@@ -124,8 +124,8 @@ func pod(ctx context.Context, cluster *rayv1.RayCluster, group *rayv1.WorkerGrou
 	} else {
 		kind, params = rayv1.WorkerNode, group.RayStartParams
 		name = utils.PodName(cluster.Name+"-"+group.GroupName, kind, true)
-		replica := utils.GenerateRayWorkerReplicaGroupName(group.GroupName)
-		template = common.DefaultWorkerPodTemplate(ctx, *cluster, *group, name, address, port, replica, 0, 0)
+		template = common.DefaultWorkerPodTemplate(
+			ctx, *cluster, *group, name, address, port, group.GroupName+"-abcde", 0, 0)
 	}
 	creator := utils.GetCRDType(cluster.Labels[utils.RayOriginatedFromCRDLabelKey])
 	built := common.BuildPod(ctx, template, kind, params, port, utils.IsAutoscalingEnabled(&cluster.Spec), creator,
@@ -133,7 +133,8 @@ func pod(ctx context.Context, cluster *rayv1.RayCluster, group *rayv1.WorkerGrou
 	return &built
 }
 
-// clusterOf is the cluster that the operator makes for a job or a service.
+// clusterOf is the cluster that the operator makes for a job or a service. Its name, as others here, ends in what the
+// operator draws; drawn here it would be another one each time.
 func clusterOf(owner metav1.ObjectMeta, kind utils.CRDType, spec *rayv1.RayClusterSpec) *rayv1.RayCluster {
 	labels := maps.Clone(owner.Labels)
 	if labels == nil {
@@ -142,7 +143,7 @@ func clusterOf(owner metav1.ObjectMeta, kind utils.CRDType, spec *rayv1.RayClust
 	labels[utils.RayOriginatedFromCRNameLabelKey] = owner.Name
 	labels[utils.RayOriginatedFromCRDLabelKey] = utils.RayOriginatedFromCRDLabelValue(kind)
 	meta := metav1.ObjectMeta{
-		Name:        utils.GenerateRayClusterName(owner.Name),
+		Name:        owner.Name + "-abcde",
 		Namespace:   owner.Namespace,
 		Labels:      labels,
 		Annotations: owner.Annotations,

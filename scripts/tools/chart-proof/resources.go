@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,6 +41,7 @@ type resources struct {
 	decoder runtime.Decoder
 	files   map[schema.GroupVersionKind]*apiextensions.CustomResourceDefinition
 	made    map[schema.GroupVersionKind]*resource
+	looked  map[[sha256.Size]byte][]string // faults of definitions by their texts: they take a second each
 }
 
 func newResources(folder string) (*resources, error) {
@@ -49,6 +51,7 @@ func newResources(folder string) (*resources, error) {
 		decoder: serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDecoder(),
 		files:   map[schema.GroupVersionKind]*apiextensions.CustomResourceDefinition{},
 		made:    map[schema.GroupVersionKind]*resource{},
+		looked:  map[[sha256.Size]byte][]string{},
 	}
 	paths, _ := filepath.Glob(filepath.Join(folder, "*.yaml"))
 	if folder != "" && len(paths) == 0 {
@@ -158,6 +161,11 @@ func (r *resources) faultsOfDefinition(object *unstructured.Unstructured) (fault
 	if err != nil {
 		return []string{err.Error()}
 	}
+	digest := sha256.Sum256(text)
+	if known, found := r.looked[digest]; found {
+		return known
+	}
+	defer func() { r.looked[digest] = faults }()
 	decoded, err := runtime.Decode(r.decoder, text)
 	if err != nil {
 		return []string{err.Error()}

@@ -1,0 +1,53 @@
+"""What the charts render of random values, shown to a real API server without creating it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from support import Deployed
+
+from charts import sweep
+from charts.places import FOREIGN_KINDS, namespace
+from charts.proof import Prover
+from deploy.platform import namespace_object
+from lib.shell import run
+
+pytestmark = [pytest.mark.cluster, pytest.mark.full]
+
+
+def test_the_api_server_refuses_nothing_of_what_renders(deployed: Deployed, tmp_path: Path) -> None:
+    with Prover() as prover:
+        tally = sweep.sweep(prover, sweep.with_values(), 400, seed=7)
+    assert tally.faults == []
+    deployed.kube.apply(namespace_object("team"))
+    wrong = []
+    try:
+        for place in ("team", "ray-system"):
+            folder = tmp_path / place
+            folder.mkdir()
+            made = [e for e in tally.manifests.items() if namespace(e[1].chart) == place]
+            for number, (manifest, _) in enumerate(made):
+                objects = [
+                    one
+                    for one in yaml.load_all(manifest, Loader=yaml.CSafeLoader)
+                    if one and one["kind"] not in FOREIGN_KINDS
+                ]
+                (folder / f"{number:05d}.yaml").write_text(yaml.safe_dump_all(objects))
+            command = deployed.kube.command(
+                *("apply", "--server-side", "--force-conflicts", "--dry-run=server"),
+                *("--filename", str(folder)),
+                namespace=place,
+            )
+            for line in run(command, check=False, timeout=1200).stderr.splitlines():
+                found = re.search(r"/(\d{5})\.yaml", line)
+                # Roles in namespaces that the values name and that are not there.
+                if line.startswith("Error") and not re.search(
+                    r'namespaces "[^"]*" not found', line
+                ):
+                    wrong.append(f"{line}\n{made[int(found[1])][1] if found else ''}")
+    finally:
+        deployed.kube.run("delete", "namespace", "team", "--wait=false")
+    assert wrong == []
