@@ -20,14 +20,14 @@ _AFTER = """
 # Neither takes the group from the other while that still needs it.
 dist.barrier()
 sys.stdout.flush()
-# As rayworks.common.isolated ends: gloo's threads may still want Python's lock, and one that asks an
-# interpreter for it that is going aborts the process.
+# As rayworks.common.isolated ends: gloo's threads may still want Python's lock, and one that asks
+# an interpreter for it that is going aborts the process.
 os._exit(0)
 """
 
 
 def run(script: str, *args: object) -> list[str]:
-    """What both print who run the script, with `rank` and `dist` at hand and args from argv[3] on."""
+    """What both print who run the script: `rank` and `dist` are at hand, args from argv[3] on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

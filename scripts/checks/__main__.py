@@ -17,6 +17,7 @@ from lib.paths import ROOT
 
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
+UNIT = ["-m", "not cluster and not full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,10 @@ def quick() -> list[Check]:
         Check("types", [PYTHON, "-m", "mypy", "scripts", "workloads/src"]),
         Check("yaml", [PYTHON, "-m", "yamllint", "--strict", "."]),
         Check("shell", [f"{sys.prefix}/bin/shellcheck", ".ci/run", *_tracked("*.sh")]),
+        # Two halves, for two lanes.
+        Check("tests of charts", [*PYTEST, *UNIT, "tests/charts"]),
         Check("charts", [PYTHON, "-m", "charts", "check"]),
-        Check("unit tests", [*PYTEST, "-m", "not cluster and not full", "tests"]),
+        Check("other tests", [*PYTEST, *UNIT, "--ignore=tests/charts", "tests"]),
     ]
 
 

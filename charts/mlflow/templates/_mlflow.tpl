@@ -276,7 +276,7 @@ auth_cache_ttl_seconds = 60
 {{/* mlflow.ownPods ROOT: those that the network policy closes. */}}
 {{- define "mlflow.ownPods" -}}
 matchLabels:
-  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/instance: {{ .Release.Name | quote }}
   app.kubernetes.io/part-of: rayworks
 matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [mlflow, mlflow-backup, mlflow-gc]}

@@ -304,7 +304,7 @@ spec:
 
 {{- define "ray.ownPods" -}}
 matchLabels:
-  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/instance: {{ .Release.Name | quote }}
   app.kubernetes.io/part-of: rayworks
 matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [head, worker]}

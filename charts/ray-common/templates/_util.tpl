@@ -187,7 +187,7 @@ pods at every version of the chart. */}}
 {{- define "ray.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: rayworks
 {{- end -}}
@@ -197,7 +197,7 @@ operator's head service selects by its own value of it. */}}
 {{- define "ray.podLabels" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/component: {{ index . 1 }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/part-of: rayworks
 {{- end -}}
 

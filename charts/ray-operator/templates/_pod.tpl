@@ -5,7 +5,7 @@ The operator's pods, and the configuration file that they read.
 {{/* Labels by which the operator's own Service and policies select. */}}
 {{- define "ray-operator.selector" -}}
 app.kubernetes.io/component: operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/part-of: rayworks
 {{- end -}}
 
