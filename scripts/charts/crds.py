@@ -17,17 +17,18 @@ WRAPPER = ROOT / "scripts" / "tools" / "kuberay"
 _ANNOTATIONS = "  annotations:\n"
 
 
-def module(wrapper: Path = WRAPPER) -> tuple[str, Path]:
+def module(wrapper: Path = WRAPPER, name: str = MODULE) -> tuple[str, Path]:
     """Version and folder of the operator's module; downloads it when the cache lacks it.
 
     Args:
         wrapper: the folder whose go.mod says which version.
+        name: of another module that it requires.
 
     Raises:
         UserError: there is no Go, or no network and nothing in the cache.
     """
     answer = run(
-        ["go", "mod", "download", "-json", MODULE],
+        ["go", "mod", "download", "-json", name],
         cwd=wrapper,
         env={"GOMODCACHE": str(CACHE / "go" / "mod"), "GOFLAGS": "-mod=mod"},
         hint="install Go, or connect to a Go module proxy once",

@@ -153,7 +153,7 @@ RECEIVE = """
     import http.server
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
-            print(self.rfile.read(int(self.headers["Content-Length"])).decode(), flush=True)
+            print(self.rfile.read(int(self.headers["Content-Length"])).decode().strip(), flush=True)
             self.send_response(200)
             self.end_headers()
         def log_message(self, *_):
