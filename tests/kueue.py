@@ -1,7 +1,7 @@
 """Kueue from its Go module, whose own chart is in it.
 
-What a single quiet node has no use for is left out: the proxy before its metrics, and the kinds of
-workloads that are not Ray's.
+What a single quiet node has no use for is left out: the proxy before its metrics, the API that
+shows who waits, and the kinds of workloads that are not Ray's.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ def _objects() -> list[dict[str, Any]]:
         "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
     }
     values = {
-        "controllerManager": {"manager": manager},
+        "controllerManager": {
+            "manager": manager,
+            "featureGates": [{"name": "VisibilityOnDemand", "enabled": False}],
+        },
         "managerConfig": {"controllerManagerConfigYaml": json.dumps(CONFIGURATION)},
     }
     _, module = crds.module(PROGRAM.folder, MODULE)
@@ -72,7 +75,9 @@ def _objects() -> list[dict[str, Any]]:
         [tool("helm"), "template", "kueue", chart, "-n", NAMESPACE, "-f", "-"],
         input=json.dumps(values), capture_output=True, text=True, check=True,
     )  # fmt: skip
-    objects = [one for one in yaml.safe_load_all(rendered.stdout) if one]
+    objects = [
+        one for one in yaml.safe_load_all(rendered.stdout) if one and one["kind"] != "APIService"
+    ]
     for one in objects:
         if one["kind"] == "Deployment":
             pod = one["spec"]["template"]["spec"]
@@ -99,7 +104,7 @@ def installed(kube: Kube) -> Iterator[None]:
         yield
     finally:
         # Its webhooks first: while nobody answers them, nothing can be made or changed.
-        order = ("WebhookConfiguration", "APIService", "CustomResourceDefinition", "")
+        order = ("WebhookConfiguration", "CustomResourceDefinition", "")
         for kind in order:
             for one in objects:
                 if kind in one["kind"]:

@@ -229,6 +229,9 @@ spec:
         - name: {{ $name | quote }}
           {{- toYaml (omit $volume "source") | nindent 10 }}
         {{- end }}
+    {{- with include "ray.logShipper" (list $root $global) }}
+    - {{- . | nindent 6 }}
+    {{- end }}
     {{- range $name, $container := $pod.sidecars }}
     -
       {{- include "ray.container" (list $root $global (printf "%s.sidecars" $group.path) $name $container) | fromJson | toYaml | nindent 6 }}

@@ -14,6 +14,7 @@ images:
   alertmanager: {repository: prom/alertmanager, tag: v0.31.1}
   grafana: {repository: grafana/grafana, tag: 12.3.0}
   mlflow: {repository: ghcr.io/mlflow/mlflow, tag: v3.17.2-full}
+  fluentBit: {repository: fluent/fluent-bit, tag: 4.2.0}
 pools:
   head:
     sizes:
@@ -37,6 +38,11 @@ identity: {serviceAccount: "", annotations: {}, podLabels: {}}
 redis: {address: "", tls: false, credentialsSecret: ""}
 mlflow: {trackingUri: "", credentialsSecret: ""}
 monitoring: {apiGroup: "", namespace: ray-system}
+logging:
+  destination: ""
+  cloudwatch: {region: "", group: /ray}
+  azure: {endpoint: "", rule: "", table: Ray_CL, credentialsSecret: ""}
+  loki: {host: "", port: 3100, tls: false, tenant: "", credentialsSecret: ""}
 network:
   apiServer: {cidrs: [], port: 443}
   dns: {namespace: kube-system, podLabels: {k8s-app: kube-dns}, cidrs: []}

@@ -221,7 +221,7 @@ environment's identity and pool, under `pods`, under the group's own. */}}
 {{- range $kind := list "initContainers" "sidecars" -}}
 {{- range $name, $container := get $options $kind -}}
 {{- $at := printf "%s.%s.%s" $path $kind $name -}}
-{{- if has $name (list "ray-head" "ray-worker" "autoscaler" "wait-gcs-ready" "packages" "tls") -}}
+{{- if has $name (list "ray-head" "ray-worker" "autoscaler" "wait-gcs-ready" "packages" "tls" "log-shipper") -}}
 {{- include "ray.fail" (list $at "the name is one of Ray's own containers" "choose another name") -}}
 {{- end -}}
 {{- if and (eq $kind "sidecars") (hasKey $options.initContainers $name) -}}

@@ -136,6 +136,7 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list "monitoring.podMonitor" "is true, and monitoring.enabled is false: the network policy would shut Prometheus out" "set monitoring.enabled: true, or leave podMonitor off") -}}
 {{- end -}}
 {{- end -}}
+{{- include "ray.validateLogging" (list $values $global) -}}
 {{- $tls := $values.tls -}}
 {{- if $tls.enabled -}}
 {{- if not (or $tls.caSecret $tls.issuer.name) -}}
