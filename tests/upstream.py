@@ -178,6 +178,9 @@ def operator_chart(folder: Path, image: str) -> Path:
 def cluster_spec(image: str, labels: dict[str, str]) -> Object:
     """A head and a worker as the chart ray-cluster has them, small enough for the local node."""
 
+    # The operator's own ask by wget, which our image does not have.
+    probe = {"httpGet": {"path": "/api/healthz", "port": 52365}, "periodSeconds": 5}
+
     def template(container: str) -> Object:
         return {
             "metadata": {"labels": labels},
@@ -191,6 +194,8 @@ def cluster_spec(image: str, labels: dict[str, str]) -> Object:
                             "requests": {"cpu": "100m", "memory": "1Gi"},
                             "limits": {"cpu": "1", "memory": "3Gi"},
                         },
+                        "livenessProbe": {**probe, "failureThreshold": 60},
+                        "readinessProbe": probe,
                         "volumeMounts": [{"mountPath": "/tmp/ray", "name": "log-volume"}],  # noqa: S108
                     }
                 ],

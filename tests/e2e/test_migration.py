@@ -95,6 +95,8 @@ def upstream(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> It
     finally:
         kube.run("delete", "rayclusters", "--all", "-n", SPACE, "--wait=false", check=False)
         helm("uninstall", OPERATOR, "-n", "kuberay", "--ignore-not-found")
+        if f"{NAMESPACE}/ray-crds" not in helm.releases():  # the text has not come so far
+            kube.run("delete", "crd", *DEFINITIONS, "--ignore-not-found", timeout=120)
         platform.action(print)
         kube.run("delete", "namespace", SPACE, "kuberay", "--ignore-not-found", timeout=300)
 
