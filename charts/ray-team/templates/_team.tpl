@@ -23,8 +23,8 @@ token runs beside the release.
 {{/* ray-team.metadata (list ROOT NAME ANNOTATIONS): of an object in the team's namespace. */}}
 {{- define "ray-team.metadata" -}}
 {{- $root := index . 0 -}}
-name: {{ index . 1 }}
-namespace: {{ include "ray-team.namespace" $root }}
+name: {{ index . 1 | quote }}
+namespace: {{ include "ray-team.namespace" $root | quote }}
 labels:
   {{- include "ray.labels" $root | nindent 2 }}
 {{- with index . 2 }}
