@@ -126,12 +126,17 @@ class Shapes:
 
     @functools.cached_property
     def schema(self) -> Schema:
-        """The chart's schema, with that of `global` in its place."""
+        """The chart's schema, with those of its parts and of `global` in their places."""
         whole: Schema = json.loads((CHARTS / self.chart / "values.schema.json").read_text())
         common: Schema = json.loads((CHARTS / "ray-common" / "values.schema.json").read_text())
         whole["properties"].pop("ray-common", None)
-        whole["properties"] |= common["properties"]
         whole["$defs"] = {**common["$defs"], **whole.get("$defs", {})}
+        for part in whole["properties"].keys() & set(APPLICATIONS):
+            inner = Shapes(part).schema
+            whole["$defs"] |= inner["$defs"]
+            own = {key: of for key, of in inner["properties"].items() if key != "global"}
+            whole["properties"][part] = {**inner, "properties": own}
+        whole["properties"] |= common["properties"]
         return whole
 
     def resolved(self, schema: Schema) -> Schema:
@@ -225,6 +230,8 @@ class Shapes:
 
 def _open(schema: Schema) -> tuple[str, Schema | None]:
     """Pattern of the keys that a map does not name, and what stands under them; None if nothing."""
+    if "enum" in schema or "const" in schema or "object" not in schema.get("type", "object"):
+        return "", None
     for pattern, free in schema.get("patternProperties", {}).items():
         return pattern, free
     free = schema.get("additionalProperties", "properties" not in schema)
@@ -313,7 +320,9 @@ def refused(error: str) -> str:
         return "schema"
     if re.search(r"\n\n  \S[^\n]*: [^\n]+\n  -> [^\n]+\n", error):
         return "chart"
-    if error.startswith("release name "):
+    # A part of the umbrella must be a map: said before any schema is looked at.
+    mismatch = r"chart dependencies processing failed: type mismatch on [a-z-]+: "
+    if error.startswith("release name ") or re.match(mismatch, error):
         return "Helm"
     return ""
 
