@@ -33,6 +33,9 @@ from lib.errors import UserError
 
 Schema = dict[str, Any]
 
+#: Line of an object that only extends the API.
+DEFINITION = "\nkind: CustomResourceDefinition\n"
+
 #: Strings that go wrong where they are not quoted, escaped, or looked at.
 STRINGS = (
     "", "a", "demo-1", "Not A Name", "a: b", "- a", "#", "{{ .x }}", "$(HOME)", "'\"", "null",
@@ -252,6 +255,7 @@ def kubernetes_own(schema: Schema) -> tuple[Any, ...]:
     return KUBERNETES.get(name.removeprefix(PREFIX), ()) if name.startswith(PREFIX) else ()
 
 
+@functools.cache
 def _matching(pattern: str) -> SearchStrategy[str]:
     """Strings that match; Python's $ would let a line end follow."""
     return st.from_regex(
@@ -465,7 +469,9 @@ def conform(manifests: dict[str, Example]) -> list[str]:
         write_schemas(folder / "schemas", [oldest])
         (folder / "manifests").mkdir()
         for index, manifest in enumerate(manifests):
-            (folder / "manifests" / f"{index:05d}.yaml").write_text(manifest)
+            # Definitions are skipped there, and a megabyte of them takes long to read.
+            rest = [one for one in manifest.split("\n---\n") if DEFINITION not in one]
+            (folder / "manifests" / f"{index:05d}.yaml").write_text("\n---\n".join(rest))
         found = faults(folder / "manifests", folder / "schemas", oldest)
     made = list(manifests.values())
     return [re.sub(r"(\d{5})\.yaml", lambda at: str(made[int(at[1])]), line) for line in found]
