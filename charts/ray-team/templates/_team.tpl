@@ -90,7 +90,7 @@ annotations:
 {{- range $pair := list (list "default" "max") (list "defaultRequest" "default") (list "defaultRequest" "max") -}}
 {{- $less := first $pair -}}
 {{- $more := last $pair -}}
-{{- range $name, $amount := get $out $less -}}
+{{- range $name, $amount := get $out $less | default dict -}}
 {{- $bound := get (get $out $more | default dict) $name -}}
 {{- if $bound -}}
 {{- if gt (include "ray.milli" (list $less $amount) | int64) (include "ray.milli" (list $more $bound) | int64) -}}
