@@ -33,6 +33,9 @@ from lib.errors import UserError
 
 Schema = dict[str, Any]
 
+#: Line of an object that only extends the API.
+DEFINITION = "\nkind: CustomResourceDefinition\n"
+
 #: Strings that go wrong where they are not quoted, escaped, or looked at.
 STRINGS = (
     "", "a", "demo-1", "Not A Name", "a: b", "- a", "#", "{{ .x }}", "$(HOME)", "'\"", "null",
@@ -126,12 +129,17 @@ class Shapes:
 
     @functools.cached_property
     def schema(self) -> Schema:
-        """The chart's schema, with that of `global` in its place."""
+        """The chart's schema, with those of its parts and of `global` in their places."""
         whole: Schema = json.loads((CHARTS / self.chart / "values.schema.json").read_text())
         common: Schema = json.loads((CHARTS / "ray-common" / "values.schema.json").read_text())
         whole["properties"].pop("ray-common", None)
-        whole["properties"] |= common["properties"]
         whole["$defs"] = {**common["$defs"], **whole.get("$defs", {})}
+        for part in whole["properties"].keys() & set(APPLICATIONS):
+            inner = Shapes(part).schema
+            whole["$defs"] |= inner["$defs"]
+            own = {key: of for key, of in inner["properties"].items() if key != "global"}
+            whole["properties"][part] = {**inner, "properties": own}
+        whole["properties"] |= common["properties"]
         return whole
 
     def resolved(self, schema: Schema) -> Schema:
@@ -225,6 +233,8 @@ class Shapes:
 
 def _open(schema: Schema) -> tuple[str, Schema | None]:
     """Pattern of the keys that a map does not name, and what stands under them; None if nothing."""
+    if "enum" in schema or "const" in schema or "object" not in schema.get("type", "object"):
+        return "", None
     for pattern, free in schema.get("patternProperties", {}).items():
         return pattern, free
     free = schema.get("additionalProperties", "properties" not in schema)
@@ -245,6 +255,7 @@ def kubernetes_own(schema: Schema) -> tuple[Any, ...]:
     return KUBERNETES.get(name.removeprefix(PREFIX), ()) if name.startswith(PREFIX) else ()
 
 
+@functools.cache
 def _matching(pattern: str) -> SearchStrategy[str]:
     """Strings that match; Python's $ would let a line end follow."""
     return st.from_regex(
@@ -313,7 +324,9 @@ def refused(error: str) -> str:
         return "schema"
     if re.search(r"\n\n  \S[^\n]*: [^\n]+\n  -> [^\n]+\n", error):
         return "chart"
-    if error.startswith("release name "):
+    # A part of the umbrella must be a map: said before any schema is looked at.
+    mismatch = r"chart dependencies processing failed: type mismatch on [a-z-]+: "
+    if error.startswith("release name ") or re.match(mismatch, error):
         return "Helm"
     return ""
 
@@ -456,7 +469,9 @@ def conform(manifests: dict[str, Example]) -> list[str]:
         write_schemas(folder / "schemas", [oldest])
         (folder / "manifests").mkdir()
         for index, manifest in enumerate(manifests):
-            (folder / "manifests" / f"{index:05d}.yaml").write_text(manifest)
+            # Definitions are skipped there, and a megabyte of them takes long to read.
+            rest = [one for one in manifest.split("\n---\n") if DEFINITION not in one]
+            (folder / "manifests" / f"{index:05d}.yaml").write_text("\n---\n".join(rest))
         found = faults(folder / "manifests", folder / "schemas", oldest)
     made = list(manifests.values())
     return [re.sub(r"(\d{5})\.yaml", lambda at: str(made[int(at[1])]), line) for line in found]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from charts import check, sweep
-from charts.places import scenarios
+from charts.places import APPLICATIONS, scenarios
 from charts.proof import Prover
 
 TABLE: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
@@ -73,3 +73,12 @@ def test_what_is_good_renders_as_helm_renders_it(prover: Prover, one: check.Rend
     assert not proof.faults
     assert prover.prove(one.chart, one.texts).manifest == proof.manifest
     assert proof.manifest == one.text()
+
+
+@pytest.mark.parametrize("chart", APPLICATIONS)
+def test_a_namespace_may_look_like_a_number(prover: Prover, chart: str) -> None:
+    spaces = {"operator": {"namespace": "007"}, "monitoring": {"namespace": "007"}}
+    texts = [scenarios(chart)["default"].read_text(), json.dumps({"global": {"ray": spaces}})]
+    proof = prover.prove(chart, texts, place="007")
+    assert not proof.error
+    assert not proof.faults

@@ -52,13 +52,13 @@ def test_a_fault_is_found_and_made_small(
     for name in ("ray-cluster", "ray-common"):
         shutil.copytree(CHARTS / name, tmp_path / name, symlinks=True)
     (tmp_path / "ray-cluster" / "templates" / "wrong.yaml").write_text(
-        "{{ if .Values.monitoring.enabled }}{{ .Values.nothing.at.all }}{{ end }}\n"
+        "{{ if .Values.keepLogs }}{{ .Values.nothing.at.all }}{{ end }}\n"
     )
     monkeypatch.setattr(proof, "CHARTS", tmp_path)
     monkeypatch.setattr(sweep, "scenarios", lambda chart: {"default": tmp_path / "none.yaml"})
     (tmp_path / "none.yaml").write_text("")
-    (fault,) = sweep.sweep(prover, ["ray-cluster"], 400, seed=6).faults
-    assert fault.example.changes == {"monitoring": {"enabled": True}}
+    (fault,) = sweep.sweep(prover, ["ray-cluster"], 100, seed=6).faults
+    assert fault.example.changes == {"keepLogs": True}
     assert "nil pointer" in fault.said
 
 
@@ -71,6 +71,8 @@ def test_a_fault_is_found_and_made_small(
         ),
         ("execution error at (x.yaml:1:1): \n\n  a.b: is wrong\n  -> write c\n", "chart"),
         ('release name "A": invalid', "Helm"),
+        ("chart dependencies processing failed: type mismatch on mlflow: true", "Helm"),
+        ("chart dependencies processing failed: no such file", ""),
         ("nil pointer evaluating interface {}.x", ""),
         ("execution error at (x.yaml:1:1): no", ""),
     ],

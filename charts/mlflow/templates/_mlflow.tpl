@@ -159,7 +159,7 @@ postgresql+psycopg2://{{ .host }}:{{ int .port }}/{{ .name }}?sslmode={{ .sslMod
 {{- define "mlflow.envFrom" -}}
 {{- with .Values.artifacts.credentialsSecret -}}
 envFrom:
-  - secretRef: {name: {{ . }}}
+  - secretRef: {name: {{ . | quote }}}
 {{- end -}}
 {{- end -}}
 
@@ -187,24 +187,24 @@ envFrom:
 {{- if $parts.volume }}
 - name: data
   persistentVolumeClaim:
-    claimName: {{ $parts.claim }}
+    claimName: {{ $parts.claim | quote }}
 {{- end }}
 {{- with $values.backup.claim }}
 - name: backups
   persistentVolumeClaim:
-    claimName: {{ . }}
+    claimName: {{ . | quote }}
 {{- end }}
 {{- with $values.database.caSecret }}
 - name: authority
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
 {{/* mlflow.container (list ROOT PARTS PATH): the head of every container. */}}
 {{- define "mlflow.container" -}}
 {{- $global := (index . 1).global -}}
-image: {{ include "ray.image" (list $global "mlflow" dict (index . 2)) }}
+image: {{ include "ray.image" (list $global "mlflow" dict (index . 2)) | quote }}
 imagePullPolicy: {{ $global.images.pullPolicy }}
 securityContext:
   {{- include "ray.securityContext" (index . 0) | nindent 2 }}
@@ -247,7 +247,7 @@ spec:
             {{- include "ray.podLabels" (list $root (printf "mlflow-%s" $what)) | nindent 12 }}
             {{- with include "mlflow.identityLabels" (list $root $parts) }}{{ . | nindent 12 }}{{ end }}
         spec:
-          serviceAccountName: {{ $parts.account }}
+          serviceAccountName: {{ $parts.account | quote }}
           automountServiceAccountToken: false
           {{- include "ray.scriptPod" (list $root $parts.global) | nindent 10 }}
           {{- with include "mlflow.placement" $root }}{{ . | nindent 10 }}{{ end }}
@@ -300,6 +300,6 @@ global:
     mlflow:
       trackingUri: http://{{ $parts.address }}:5000
       {{- if .Values.auth.enabled }}
-      credentialsSecret: {{ $parts.secret }}
+      credentialsSecret: {{ $parts.secret | quote }}
       {{- end }}
 {{- end -}}

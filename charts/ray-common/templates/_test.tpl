@@ -75,7 +75,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ include "ray.testName" $root }}
-    namespace: {{ $root.Release.Namespace }}
+    namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -117,7 +117,7 @@ groups:
         annotations:
           summary: {{ $alert.summary | toRawJson }}
           description: {{ $alert.description | toRawJson }}
-          runbook_url: {{ printf "%s%s.md" $values.rules.runbooks $name }}
+          runbook_url: {{ printf "%s%s.md" $values.rules.runbooks $name | quote }}
       {{- end }}
       {{- end }}
       {{- if $values.rules.testAlert }}
@@ -128,7 +128,7 @@ groups:
         annotations:
           summary: A test of the way that alerts take
           description: Turn it off with rules.testAlert, once it has arrived.
-          runbook_url: {{ $values.rules.runbooks }}RayTestAlert.md
+          runbook_url: {{ printf "%sRayTestAlert.md" $values.rules.runbooks | quote }}
       {{- end }}
 {{- end -}}
 

@@ -90,7 +90,7 @@ route:
   routes:
     {{- range $name, $receiver := .Values.receivers }}
     {{- if $receiver }}
-    - receiver: {{ $name }}
+    - receiver: {{ $name | quote }}
       continue: true
       {{- with $receiver.severities }}
       matchers: [{{ printf "severity=~%q" (join "|" .) | quote }}]
@@ -102,10 +102,10 @@ receivers:
   {{- range $name, $receiver := .Values.receivers }}
   {{- if $receiver }}
   {{- $secret := printf "/etc/receivers/%s" $name }}
-  - name: {{ $name }}
+  - name: {{ $name | quote }}
     {{- with $receiver.webhook }}
     webhook_configs:
-      - {{ ternary (printf "url: %s" .url) (printf "url_file: %s" $secret) (hasKey . "url") }}
+      - {{ ternary "url" "url_file" (hasKey . "url") }}: {{ .url | default $secret | quote }}
     {{- end }}
     {{- with $receiver.slack }}
     slack_configs:
@@ -143,7 +143,7 @@ datasources:
     access: proxy
     isDefault: true
     editable: false
-    url: {{ $values.grafana.prometheusUrl | default "http://localhost:9090" }}
+    url: {{ $values.grafana.prometheusUrl | default "http://localhost:9090" | quote }}
     jsonData:
       httpMethod: POST
       timeInterval: {{ $values.monitors.interval }}
@@ -165,7 +165,7 @@ datasources:
 {{- define "ray-monitoring.container" -}}
 {{- $global := (index . 0).global -}}
 name: {{ index . 1 }}
-image: {{ include "ray.image" (list $global (index . 1) dict (printf "%s.enabled" (index . 1))) }}
+image: {{ include "ray.image" (list $global (index . 1) dict (printf "%s.enabled" (index . 1))) | quote }}
 imagePullPolicy: {{ $global.images.pullPolicy }}
 resources:
   {{- include "ray.resources" (list (printf "%s.resources" (index . 1)) (index . 2)) | fromJson | toYaml | nindent 2 }}

@@ -39,5 +39,5 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ $name }}
-    namespace: {{ index . 4 }}
+    namespace: {{ index . 4 | quote }}
 {{- end -}}

@@ -37,7 +37,7 @@ accounts and with any of its Secrets: the namespace is the boundary, and not the
   verbs: [create, get]
 - apiGroups: [""]
   resources: [secrets]
-  resourceNames: [{{ .Values.token.secretName }}]
+  resourceNames: [{{ .Values.token.secretName | quote }}]
   verbs: [get]
 {{- end -}}
 

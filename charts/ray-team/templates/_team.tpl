@@ -23,8 +23,8 @@ token runs beside the release.
 {{/* ray-team.metadata (list ROOT NAME ANNOTATIONS): of an object in the team's namespace. */}}
 {{- define "ray-team.metadata" -}}
 {{- $root := index . 0 -}}
-name: {{ index . 1 }}
-namespace: {{ include "ray-team.namespace" $root }}
+name: {{ index . 1 | quote }}
+namespace: {{ include "ray-team.namespace" $root | quote }}
 labels:
   {{- include "ray.labels" $root | nindent 2 }}
 {{- with index . 2 }}
@@ -90,7 +90,7 @@ annotations:
 {{- range $pair := list (list "default" "max") (list "defaultRequest" "default") (list "defaultRequest" "max") -}}
 {{- $less := first $pair -}}
 {{- $more := last $pair -}}
-{{- range $name, $amount := get $out $less -}}
+{{- range $name, $amount := get $out $less | default dict -}}
 {{- $bound := get (get $out $more | default dict) $name -}}
 {{- if $bound -}}
 {{- if gt (include "ray.milli" (list $less $amount) | int64) (include "ray.milli" (list $more $bound) | int64) -}}
