@@ -108,7 +108,7 @@ sweep: ready-dev ## Random values on all charts: refused in words, or by nobody 
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-all ## test, then every scenario and fault: more than an hour
+test-full: ready-all ## test, then every scenario and fault: about two hours
 	@$(DEV) -m checks full
 
 bench: ready-all ## Training throughput and start-up time, about 15 minutes; the last line is JSON
