@@ -60,8 +60,9 @@ for ever, is refused before anything is applied. Without a cluster (helm templat
 {{- end -}}
 {{- end -}}
 
-{{/* ray-storage.checkClaim (list ROOT CLAIM): the name of the class that the claim has or is to have; empty for the
-cluster's default. */}}
+{{/* ray-storage.checkClaim (list ROOT CLAIM): the name of the class that the claim has or is to have. The cluster's
+default one is named as well: what a later revision names, a rollback to this one could not take away. Empty for it
+only where no cluster is at hand. */}}
 {{- define "ray-storage.checkClaim" -}}
 {{- $root := index . 0 -}}
 {{- $claim := index . 1 -}}
@@ -123,6 +124,7 @@ cluster's default. */}}
 {{- else if and (ne $claim.mode "ReadWriteOnce") (has $from.provisioner (splitList " " (include "ray-storage.disks" . | fromYaml).drivers)) -}}
 {{- include "ray-storage.disk" (list $path $claim.mode $from.metadata.name) -}}
 {{- end -}}
+{{- $class = $from.metadata.name -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
