@@ -1,7 +1,7 @@
 """Every scenario of every chart: installed as it was, upgraded, tested, rolled back, uninstalled.
 
 It is installed from the charts as they were before they were last changed. What is there in the
-end was there in the beginning, or is kept on purpose.
+end was there in the beginning, or is kept on purpose. Some 25 minutes.
 """
 
 from __future__ import annotations
