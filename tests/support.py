@@ -183,6 +183,36 @@ def installed(kube: Kube, chart: str, namespace: str, values: dict[str, Any]) ->
 NO_STORAGE: dict[str, Any] = {"global": {"ray": {"storage": {"claim": ""}}}}
 
 
+def stand_in(
+    group: str, version: str, kind: str, *, scope: str = "Namespaced", **served: Any
+) -> dict[str, Any]:
+    """The definition of somebody else's kind, which takes any fields; `served` says more of it."""
+    plural = f"{kind.lower()}s"
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in"},
+        },
+        "spec": {
+            "group": group,
+            "scope": scope,
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "versions": [
+                {
+                    "name": version,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": anything},
+                    **served,
+                }
+            ],
+        },
+    }
+
+
 def pods(kube: Kube, namespace: str, kind: str) -> list[str]:
     """Names of the pods of a Ray node type that run and are ready."""
     found = kube.list("pods", namespace, f"ray.io/node-type={kind}")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from support import Deployed, eventually, make
+from support import Deployed, eventually, make, stand_in
 from upstream import Helm
 
 from charts.places import APPLICATIONS, CHARTS, CLUSTERS, scenarios
@@ -249,22 +249,8 @@ def stand_ins(kube: Kube, objects: list[Values]) -> Iterator[None]:
     made = []
     for version, kind in sorted(unknown):
         group, _, name = version.partition("/")
-        plural = f"{kind.lower()}s"
-        anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         scope = "Cluster" if kind in {"ClusterQueue", "ResourceFlavor"} else "Namespaced"
-        served = {"name": name, "served": True, "storage": True}
-        metadata = {
-            "name": f"{plural}.{group}",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in"},
-        }
-        spec = {
-            "group": group,
-            "scope": scope,
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
-            "versions": [{**served, "schema": {"openAPIV3Schema": anything}}],
-        }
-        definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
-        made.append({**definition, "metadata": metadata, "spec": spec})
+        made.append(stand_in(group, name, kind, scope=scope))
     names: list[str] = []
     try:
         names.extend(name for _, name in create(kube, *made))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support import Deployed, eventually
+from support import Deployed, eventually, stand_in
 from upstream import Helm, cluster_spec, identities
 
 from deploy.environments import environment
@@ -104,33 +104,6 @@ def test_it_looks_after_some_namespaces_only_and_needs_no_more(
     assert "forbidden" not in log(kube)
 
 
-def pod_groups(group: str, version: str) -> dict[str, Any]:
-    """The definition of a batch scheduler's PodGroup, with any fields."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"podgroups.{group}",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in"},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": "PodGroup", "plural": "podgroups", "singular": "podgroup"},
-            "versions": [
-                {
-                    "name": version,
-                    "served": True,
-                    "storage": True,
-                    "schema": {"openAPIV3Schema": schema},
-                    "subresources": {"status": {}},
-                }
-            ],
-        },
-    }
-
-
 @pytest.mark.parametrize(
     ("scheduler", "of_pod", "definition"),
     [
@@ -153,7 +126,7 @@ def test_it_hands_pods_to_a_batch_scheduler(
     definition: tuple[str, str] | None,
 ) -> None:
     if definition:
-        deployed.kube.apply(pod_groups(*definition))
+        deployed.kube.apply(stand_in(*definition, "PodGroup", subresources={"status": {}}))
     try:
         kube = configured({"global.ray.operator.batchScheduler": scheduler})
         make_cluster(kube, "red", "gang", **{"ray.io/gang-scheduling-enabled": "true"})
