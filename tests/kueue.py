@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import yaml
-from support import eventually
+from support import built, eventually
 
 from charts import crds
 from deploy.kube import Kube, condition
@@ -46,10 +45,8 @@ CONFIGURATION = {
 
 
 def _image() -> images.ImageRef:
-    name = PROGRAM.name
-    image = images.Image(PROGRAM.folder, binaries=(str(build.made(PROGRAM) / "bin" / "kueue"),))
-    with patch.dict(images.IMAGES, {name: image}):
-        return images.build([name], print)[name]
+    program = str(build.made(PROGRAM) / "bin" / "kueue")
+    return built(PROGRAM.name, images.Image(PROGRAM.folder, binaries=(program,)))
 
 
 def _objects() -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 from cryptography import x509
@@ -26,7 +27,7 @@ from deploy.kube import Kube, condition
 from deploy.platform import namespace_object
 from deploy.workloads import Job, StandingCluster, merge, workload
 from lib.paths import ROOT
-from local import snapshot
+from local import images, snapshot
 
 T = TypeVar("T")
 
@@ -181,6 +182,12 @@ def installed(kube: Kube, chart: str, namespace: str, values: dict[str, Any]) ->
 
 
 NO_STORAGE: dict[str, Any] = {"global": {"ray": {"storage": {"claim": ""}}}}
+
+
+def built(name: str, image: images.Image) -> images.ImageRef:
+    """An image of the local cluster that only a test needs."""
+    with patch.dict(images.IMAGES, {name: image}):
+        return images.build([name], print)[name]
 
 
 def stand_in(

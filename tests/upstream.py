@@ -11,10 +11,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import yaml
-from support import make
+from support import built, make
 
 from charts import crds
 from charts.places import CHARTS
@@ -49,15 +48,13 @@ def module() -> Path:
 
 def operator_image() -> str:
     """The old operator as an image of the local cluster; built for the test alone."""
-    name = f"operator-{VERSION}"
     operator = images.IMAGES["operator"]
     old = images.Image(
         operator.folder,
         contexts={"module": PROGRAM.folder},
         binaries=(str(build.made(PROGRAM) / "bin" / "ray-operator"),),
     )
-    with patch.dict(images.IMAGES, {name: old}):
-        return str(images.build([name], print)[name])
+    return str(built(f"operator-{VERSION}", old))
 
 
 def _chart(folder: Path, name: str, objects: list[Object]) -> Path:
