@@ -34,6 +34,15 @@ def fail(ask: isolated.Ask) -> None:
     raise UserError("no such thing", "another one")
 
 
+def chat(ask: isolated.Ask, heard: Path) -> list[int]:
+    """Tells faster than anyone listens."""
+    for number in range(3):
+        ask.tell("say", number)
+    heard.touch()  # what `say` waits for: whoever waited for `say` would never come here
+    numbers: list[int] = ask("said")
+    return numbers
+
+
 def wait(ask: isolated.Ask) -> None:
     """Tells its number and never ends."""
     ask("here", os.getpid())
@@ -56,6 +65,21 @@ def test_it_asks_and_returns() -> None:
     assert half == 21
     assert pid != os.getpid()
     assert not psutil.pid_exists(pid)
+
+
+def test_what_it_tells_comes_in_order_and_is_not_waited_for(tmp_path: Path) -> None:
+    said: list[int] = []
+    go = tmp_path / "go"
+
+    def say(number: int) -> None:
+        for _ in range(1000):
+            if go.exists():
+                break
+            time.sleep(0.01)
+        assert go.exists()
+        said.append(number)
+
+    assert isolated.run(chat, go, answers={"say": say, "said": lambda: said}) == [0, 1, 2]
 
 
 def test_what_it_raises_is_raised_here(capfd: pytest.CaptureFixture[str]) -> None:

@@ -116,8 +116,8 @@ def train_isolated(
     ask: isolated.Ask, config: Config, images: Images, state: bytes | None, place: Place
 ) -> Outcome:
     """Train where there is no Ray."""
-    emit, save, share = (partial(ask, name) for name in ("emit", "save", "share"))
-    return train(config, images, state, place, emit, save, share)
+    save, share = partial(ask, "save"), partial(ask, "share")
+    return train(config, images, state, place, partial(ask.tell, "emit"), save, share)
 
 
 def _report(numbers: dict[str, Any], state: bytes | None) -> None:
