@@ -14,6 +14,8 @@ from deploy.kube import Kube
 from deploy.workloads import Job, workload
 from lib.paths import LOCAL
 from local import cluster, snapshot
+from tools import venv
+from tools.progress import Progress
 
 
 def pytest_configure() -> None:
@@ -47,6 +49,17 @@ def deployed() -> Iterator[Deployed]:
         yield Deployed(Kube(place.kubeconfig), job, done.stdout, before)
     finally:
         make("destroy")
+
+
+@pytest.fixture(scope="session")
+def mlflow_python() -> Path:
+    """The interpreter with what MLflow's image holds."""
+    progress = Progress()
+    try:
+        venv.make("mlflow", progress, quiet=True)
+    finally:
+        progress.close()
+    return venv.ENVIRONMENTS["mlflow"].path / "bin" / "python"
 
 
 @pytest.fixture

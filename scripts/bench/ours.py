@@ -18,11 +18,10 @@ import torch
 import torch.distributed as dist
 
 from bench.turns import Turns
+from rayworks.classifier import data, loop, train, worker
+from rayworks.classifier.config import Config
 from rayworks.common import isolated
-from rayworks.common.distributed import Place
 from rayworks.common.factored import FactoredDataParallel
-from rayworks.fashion_mnist import data, loop, train, worker
-from rayworks.fashion_mnist.config import Config
 from rayworks.fashion_mnist.model import Classifier
 
 _on_ray, _train_isolated = worker.on_ray, worker.train_isolated
@@ -57,29 +56,28 @@ class TakingTurns(loop.Training):
 def _config(folder: str, storage: str) -> Config:
     """The workload's defaults, without an end: the bench sets one."""
     return Config(
-        dataset="fashion-mnist", epochs=10_000, data_dir=Path(folder), storage_path=storage,
-        run_name="bench", fresh=True,
+        workload="bench", model="bench.ours:Rectified", dataset="fashion-mnist", epochs=10_000,
+        data_dir=Path(folder), storage_path=storage, run_name="bench", fresh=True,
     )  # fmt: skip
 
 
 def _adapt() -> None:
-    """Have this process train the sample's model in turns."""
-    loop.Classifier = Rectified  # type: ignore[attr-defined]
+    """Have this process train in turns."""
     loop.Training = TakingTurns  # type: ignore[misc]
 
 
 def on_ray(job: dict[str, Any]) -> worker.Outcome:
     """A Ray Train worker of the workload."""
-    worker.train_isolated = train_isolated
+    worker.train_isolated = train_isolated  # type: ignore[assignment]
     return _on_ray(job)
 
 
 def train_isolated(
-    ask: isolated.Ask, config: Config, images: data.Images, state: bytes | None, place: Place
+    ask: isolated.Ask, config: Config, images: data.Images, *others: Any
 ) -> worker.Outcome:
     """A worker's training process."""
     _adapt()
-    return _train_isolated(ask, config, images, state, place)
+    return _train_isolated(ask, config, images, *others)
 
 
 def _with_ray(folder: str) -> None:
@@ -96,7 +94,7 @@ def _rank(folder: str, *, exchange: str) -> None:
     settings = _config(folder, storage="unused")
     torch.set_num_threads(settings.cpus_per_worker)
     dist.init_process_group("gloo")
-    images = data.fashion_mnist(Path(folder))
+    images = data.from_idx("fashion-mnist", Path(folder))
     training = loop.Training(settings, images, dist.get_rank(), 2, torch.device("cpu"))
     training.run(lambda *_: None, lambda: None)
     dist.destroy_process_group()

@@ -54,10 +54,10 @@ def _go(stages: list[Stage], what: Workload) -> None:
 def _closing_table(progress: Progress, what: Workload, seconds: float) -> None:
     rows: list[tuple[str, str]] = []
     if isinstance(what, Job) and (result := what.result()):
-        for key in ("accuracy", "loss", "dataset"):
-            if key in result:
-                value = result[key]
-                rows.append((key, f"{value:.4f}" if isinstance(value, float) else str(value)))
+        for key in result.get("headline", ()):
+            value = result[key]
+            shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+            rows.append((key.replace("_", " "), shown))
         folder = what.results()
         if folder is not None:
             rows.append(("results", f"{_relative(folder)}/"))

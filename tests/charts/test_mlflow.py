@@ -27,8 +27,6 @@ from support import eventually
 
 from lib.paths import ROOT, tool
 from lib.shell import run
-from tools import venv
-from tools.progress import Progress
 
 pytestmark = pytest.mark.full
 
@@ -67,17 +65,6 @@ for route in create_app().routes:
 pairs |= {(str(r), m) for r in flask.url_map.iter_rules() for m in r.methods}
 print(json.dumps(sorted(pairs)))
 """
-
-
-@pytest.fixture(scope="session")
-def python() -> Path:
-    """The interpreter with what the image holds."""
-    progress = Progress()
-    try:
-        venv.make("mlflow", progress, quiet=True)
-    finally:
-        progress.close()
-    return venv.ENVIRONMENTS["mlflow"].path / "bin" / "python"
 
 
 @dataclass
@@ -278,22 +265,22 @@ def load_old(release: Release) -> None:
 
 
 @pytest.fixture(scope="module")
-def served(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+def served(mlflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
     """A release with metrics and an Ingress, on an empty volume."""
     values: Values = {
         "monitoring": {"enabled": True},
         "global": {"ray": {"monitoring": {"apiGroup": "monitoring.coreos.com"}}},
         "ingress": {"enabled": True, "host": "mlflow.example.com"},
     }
-    release = Release(tmp_path_factory.mktemp("served"), python, values)
+    release = Release(tmp_path_factory.mktemp("served"), mlflow_python, values)
     with release.serving():
         yield release
 
 
 @pytest.fixture
-def release(python: Path, tmp_path: Path) -> Release:
+def release(mlflow_python: Path, tmp_path: Path) -> Release:
     """A release that does not run yet, with what it clears away older than a second."""
-    return Release(tmp_path, python, {"gc": {"enabled": True, "olderThan": "1s"}})
+    return Release(tmp_path, mlflow_python, {"gc": {"enabled": True, "olderThan": "1s"}})
 
 
 def test_a_run_is_logged_with_its_artifacts(served: Release) -> None:

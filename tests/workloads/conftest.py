@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 import rayworks
+from rayworks.classifier.config import Config
+from rayworks.classifier.data import Images
 from rayworks.cli import main
-from rayworks.fashion_mnist.config import Config
-from rayworks.fashion_mnist.data import Images
 
 WriteIdx = Callable[[Path, NDArray[np.uint8]], None]
 
@@ -66,6 +66,8 @@ def idx_folder(tmp_path: Path, images: Images, write_idx: WriteIdx) -> Path:
 def config(tmp_path: Path) -> Config:
     """Three epochs in this process."""
     return Config(
+        workload="fashion-mnist",
+        model="rayworks.fashion_mnist.model:Classifier",
         dataset="fashion-mnist",
         epochs=3,
         lr=0.05,

@@ -59,4 +59,8 @@ def test_other_parameters_are_named() -> None:
     with pytest.raises(ValueError, match=r"linear layers: 0\.weight, 0\.bias"):
         FactoredDataParallel(model, 1)
     with pytest.raises(ValueError, match="alone"):
-        FactoredDataParallel.pays(nn.ParameterDict({"alone": torch.ones(1)}), 1)
+        FactoredDataParallel(nn.ParameterDict({"alone": torch.ones(1)}), 1)
+
+
+def test_it_does_not_pay_for_what_it_cannot_do() -> None:
+    assert not FactoredDataParallel.pays(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(2, 2)), 1)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from rayworks.classifier.config import Config
+from rayworks.classifier.data import Images
 from rayworks.common.distributed import Place
 from rayworks.common.progress import Emit
-from rayworks.fashion_mnist.config import Config
-from rayworks.fashion_mnist.data import Images
 
 Command = Callable[..., Result]
 
@@ -38,8 +38,8 @@ assert not heavy, heavy
 def test_the_driver_needs_no_torch() -> None:
     code = """
 import sys
-import rayworks.fashion_mnist.train
-from rayworks.fashion_mnist.data import digits
+import rayworks.classifier.train
+from rayworks.classifier.data import digits
 digits()
 heavy = {"torch", "sklearn", "matplotlib", "ray"} & set(sys.modules)
 assert not heavy, heavy
@@ -106,7 +106,7 @@ class KilledError(Exception):
 @pytest.fixture
 def stop_after_first_epoch(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """The next run ends without a word once its first epoch is saved."""
-    from rayworks.fashion_mnist import worker
+    from rayworks.classifier import worker
 
     real = worker.train
 

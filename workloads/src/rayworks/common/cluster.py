@@ -120,7 +120,7 @@ def heard(emit: Emit) -> Iterator[str]:
     def listen() -> None:
         last = False
         while not last:
-            last = over.wait(0.2)
+            last = over.wait(0.5)
             # A head that does not answer takes the progress with it, not the run.
             with contextlib.suppress(RayError):
                 for key in sorted(internal_kv._internal_kv_list(name)):

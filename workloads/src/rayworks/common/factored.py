@@ -46,14 +46,18 @@ class FactoredDataParallel(nn.Module):
 
     @staticmethod
     def pays(module: nn.Module, samples: int) -> bool:
-        """Whether fewer bytes pass than by an all-reduce of the gradients.
+        """Whether it can be had, and fewer bytes pass than by an all-reduce of the gradients.
 
         Args:
             module: the network.
             samples: those of a step, over all ranks.
         """
+        try:
+            layers = _layers(module)
+        except ValueError:
+            return False
         # A ring's all-gather and all-reduce bring each rank (w - 1) / w of these, the latter twice.
-        gathered = samples * sum(sum(layer.weight.shape) for layer in _layers(module))
+        gathered = samples * sum(sum(layer.weight.shape) for layer in layers)
         return gathered < 2 * sum(parameter.numel() for parameter in module.parameters())
 
     @torch.no_grad()

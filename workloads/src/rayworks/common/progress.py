@@ -79,4 +79,9 @@ def _short(value: Any) -> str:
 
 def reporter() -> Bar | Lines:
     """The bar when stdout is a terminal, else lines."""
-    return Bar() if sys.stdout.isatty() else Lines()
+    return Bar() if at_terminal() else Lines()
+
+
+def at_terminal() -> bool:
+    """Whether someone watches: who trains elsewhere need not tell of each step otherwise."""
+    return sys.__stdout__ is not None and sys.__stdout__.isatty()

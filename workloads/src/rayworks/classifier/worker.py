@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rayworks.classifier.config import Config
+from rayworks.classifier.data import Images
 from rayworks.common import isolated
 from rayworks.common.distributed import Place, process_group
-from rayworks.fashion_mnist.config import Config
-from rayworks.fashion_mnist.data import Images
 
 if TYPE_CHECKING:
-    from rayworks.common.progress import Emit
-    from rayworks.fashion_mnist.loop import Training
+    from rayworks.classifier.loop import Training
+    from rayworks.common.progress import Emit, Event
 
 #: The one file of a checkpoint.
 STATE = "state.pt"
@@ -65,7 +65,7 @@ def train(
     """
     import torch
 
-    from rayworks.fashion_mnist.loop import Training
+    from rayworks.classifier.loop import Training
 
     with _threads(config.cpus_per_worker), process_group(place, share):
         device = torch.device(place.device)
@@ -79,7 +79,7 @@ def on_ray(job: dict[str, Any]) -> Outcome:
     """What every Ray Train worker runs: the training, in a process of its own.
 
     Args:
-        job: config, a reference to the images, and the ear for events.
+        job: config, a reference to the images, the ear for events, and whether steps are watched.
     """
     moments = {"workers": time.time()}
     import ray
@@ -101,7 +101,7 @@ def on_ray(job: dict[str, Any]) -> Outcome:
         with checkpoint.as_directory() as folder:
             state = Path(folder, STATE).read_bytes()
     outcome: Outcome = isolated.run(
-        train_isolated, config, ray.get(job["images"]), state, place,
+        train_isolated, config, ray.get(job["images"]), state, place, job["watched"],
         answers={
             "emit": partial(cluster.tell, job["ear"]),
             "save": _report,
@@ -113,11 +113,20 @@ def on_ray(job: dict[str, Any]) -> Outcome:
 
 
 def train_isolated(
-    ask: isolated.Ask, config: Config, images: Images, state: bytes | None, place: Place
+    ask: isolated.Ask,
+    config: Config,
+    images: Images,
+    state: bytes | None,
+    place: Place,
+    watched: bool,
 ) -> Outcome:
     """Train where there is no Ray."""
-    save, share = partial(ask, "save"), partial(ask, "share")
-    return train(config, images, state, place, partial(ask.tell, "emit"), save, share)
+
+    def emit(event: Event) -> None:
+        if watched or event["event"] != "step":
+            ask.tell("emit", event)
+
+    return train(config, images, state, place, emit, partial(ask, "save"), partial(ask, "share"))
 
 
 def _report(numbers: dict[str, Any], state: bytes | None) -> None:

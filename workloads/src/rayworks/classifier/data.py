@@ -1,4 +1,4 @@
-"""The images: Fashion-MNIST's idx files, or the digits that scikit-learn ships.
+"""The images: idx files of MNIST or Fashion-MNIST, or the digits that scikit-learn ships.
 
 Read with numpy alone: the driver hands them to the workers through Ray's object store, and so
 needs neither torch nor scikit-learn in memory, which would each cost it a second or more.
@@ -29,6 +29,9 @@ UNSIGNED_BYTE = 0x08
 
 HELD_OUT_DIGITS = 360
 
+#: What torchvision calls the data sets: the class, and the folder that it keeps them in.
+TORCHVISION = {"fashion-mnist": "FashionMNIST", "mnist": "MNIST"}
+
 
 @dataclass(frozen=True, slots=True)
 class Images:
@@ -44,24 +47,24 @@ def load(dataset: str, folder: Path) -> Images:
     """The data set, checked.
 
     Args:
-        dataset: fashion-mnist or digits.
-        folder: where Fashion-MNIST's files are, or go when they are missing.
+        dataset: fashion-mnist, mnist or digits.
+        folder: where idx files are, or go when they are missing.
 
     Raises:
         UserError: a file that is not what it should be, or a download that fails.
     """
-    return digits() if dataset == "digits" else fashion_mnist(folder)
+    return digits() if dataset == "digits" else from_idx(dataset, folder)
 
 
-def fashion_mnist(folder: Path) -> Images:
-    """Fashion-MNIST: 60,000 images to train on and 10,000 to test, from its four idx files.
+def from_idx(dataset: str, folder: Path) -> Images:
+    """A data set's images to train on and to test (60,000 and 10,000), from its four idx files.
 
-    The files may be packed (.gz), and may lie in FashionMNIST/raw, where torchvision puts them.
-    When none is there, torchvision downloads them and compares their checksums.
+    The files may be packed (.gz), and may lie in <torchvision's class>/raw, where torchvision puts
+    them. When none is there, torchvision downloads them and compares their checksums.
     """
-    raw = folder / "FashionMNIST" / "raw"
+    raw = folder / TORCHVISION[dataset] / "raw"
     if not any(_find(place, "train-images-idx3-ubyte") for place in (folder, raw)):
-        _download(folder)
+        _download(dataset, folder)
     place = folder if _find(folder, "train-images-idx3-ubyte") else raw
     train_images, train_labels = _pair(place, "train")
     test_images, test_labels = _pair(place, "t10k")
@@ -144,17 +147,17 @@ def _bad(path: Path, why: str) -> UserError:
     return UserError(f"{path} {why}", "remove the file and run again to have it downloaded")
 
 
-def _download(folder: Path) -> None:
-    from torchvision.datasets import FashionMNIST  # type: ignore[import-untyped]
+def _download(dataset: str, folder: Path) -> None:
+    from torchvision import datasets  # type: ignore[import-untyped]
 
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)  # a firewall that drops packets must not hold the job for ever
     try:
-        FashionMNIST(str(folder), download=True)
+        getattr(datasets, TORCHVISION[dataset])(str(folder), download=True)
     except (OSError, RuntimeError) as error:
         said = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
         raise UserError(
-            f"Fashion-MNIST is not in {folder} and cannot be downloaded: {said}",
+            f"{dataset} is not in {folder} and cannot be downloaded: {said}",
             "--data-dir with its four idx files, or --dataset digits, which needs no network",
         ) from error
     finally:

@@ -19,10 +19,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from rayworks.classifier.config import Config
+from rayworks.classifier.data import Images
 from rayworks.common.factored import FactoredDataParallel
-from rayworks.fashion_mnist.config import Config
-from rayworks.fashion_mnist.data import Images
-from rayworks.fashion_mnist.model import Classifier
 
 #: Steps between two calls of on_step: rare enough to cost nothing.
 STEPS_BETWEEN = 25
@@ -68,7 +67,7 @@ class Training:
         self._train = _tensors(images.train_images, images.train_labels, device)
         self._test = _tensors(images.test_images, images.test_labels, device)
         torch.manual_seed(config.seed)
-        self.model = Classifier(config.dropout).to(device)
+        self.model = config.network().to(device)
         self._parallel: nn.Module = self.model
         if world_size > 1:
             if FactoredDataParallel.pays(self.model, config.batch_size):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rayworks.classifier import data
+from rayworks.classifier.data import Images
 from rayworks.common.errors import UserError
-from rayworks.fashion_mnist import data
-from rayworks.fashion_mnist.data import Images
 
 WriteIdx = Callable[[Path, NDArray[np.uint8]], None]
 
@@ -28,35 +28,35 @@ def same(left: Images, right: Images) -> bool:
 
 
 def test_reads_what_was_written(idx_folder: Path, images: Images) -> None:
-    assert same(data.fashion_mnist(idx_folder), images)
+    assert same(data.from_idx("fashion-mnist", idx_folder), images)
 
 
 def test_reads_packed_files(idx_folder: Path, images: Images) -> None:
     for path in list(idx_folder.iterdir()):
         (idx_folder / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    assert same(data.fashion_mnist(idx_folder), images)
+    assert same(data.from_idx("fashion-mnist", idx_folder), images)
 
 
 def test_reads_torchvisions_folders(idx_folder: Path, images: Images, tmp_path: Path) -> None:
     place = tmp_path / "root" / "FashionMNIST"
     place.mkdir(parents=True)
     idx_folder.rename(place / "raw")
-    assert same(data.fashion_mnist(tmp_path / "root"), images)
+    assert same(data.from_idx("fashion-mnist", tmp_path / "root"), images)
 
 
 def test_truncated(idx_folder: Path) -> None:
     path = idx_folder / TRAIN
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"has 100351 values where its header says 128 x 28 x 28"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_too_long(idx_folder: Path) -> None:
     path = idx_folder / TRAIN
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(UserError, match=r"has 100353 values where its header says 128 x 28 x 28"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 @pytest.mark.parametrize("length", [0, 3, 4, 15])
@@ -64,7 +64,7 @@ def test_ends_in_the_header(idx_folder: Path, length: int) -> None:
     path = idx_folder / TRAIN
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(UserError, match=r"begins with|in its header"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_truncated_packing(idx_folder: Path) -> None:
@@ -73,20 +73,20 @@ def test_truncated_packing(idx_folder: Path) -> None:
     path.unlink()
     (idx_folder / f"{TRAIN}.gz").write_bytes(packed[: len(packed) // 2])
     with pytest.raises(UserError, match="cannot be read"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_not_packed_at_all(idx_folder: Path) -> None:
     path = idx_folder / TRAIN
     path.rename(idx_folder / f"{TRAIN}.gz")
     with pytest.raises(UserError, match="cannot be read"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_labels_in_place_of_images(idx_folder: Path) -> None:
     (idx_folder / TRAIN).write_bytes((idx_folder / LABELS).read_bytes())
     with pytest.raises(UserError, match="begins with 00000801, not 00000803") as caught:
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
     assert str(idx_folder / TRAIN) in caught.value.message
     assert caught.value.hint
 
@@ -94,31 +94,31 @@ def test_labels_in_place_of_images(idx_folder: Path) -> None:
 def test_images_of_another_size(idx_folder: Path, write_idx: WriteIdx) -> None:
     write_idx(idx_folder / TRAIN, np.zeros((128, 32, 32), np.uint8))
     with pytest.raises(UserError, match="holds 128 x 32 x 32 pixels, not images of 28 x 28"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_no_images_at_all(idx_folder: Path, write_idx: WriteIdx) -> None:
     write_idx(idx_folder / TRAIN, np.zeros((0, 28, 28), np.uint8))
     with pytest.raises(UserError, match="holds 0 x 28 x 28"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_labels_of_other_images(idx_folder: Path, write_idx: WriteIdx) -> None:
     write_idx(idx_folder / LABELS, np.zeros(64, np.uint8))
     with pytest.raises(UserError, match="has 64 labels for 128 images"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_a_class_that_is_none(idx_folder: Path, write_idx: WriteIdx) -> None:
     write_idx(idx_folder / LABELS, np.full(128, 10, np.uint8))
     with pytest.raises(UserError, match="has class 10; the classes are 0 to 9"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_a_file_missing(idx_folder: Path) -> None:
     (idx_folder / LABELS).unlink()
     with pytest.raises(UserError, match=f"has no {LABELS}"):
-        data.fashion_mnist(idx_folder)
+        data.from_idx("fashion-mnist", idx_folder)
 
 
 def test_digits_are_real_and_disjoint() -> None:
@@ -177,13 +177,13 @@ def test_downloads_with_checksums(
         md5 = hashlib.md5(packed, usedforsecurity=False).hexdigest()
         resources.append((f"{path.name}.gz", md5))
     monkeypatch.setattr(FashionMNIST, "resources", resources)
-    assert same(data.fashion_mnist(tmp_path / "new"), images)
+    assert same(data.from_idx("fashion-mnist", tmp_path / "new"), images)
 
 
 def test_download_with_a_wrong_checksum(mirror: Path, tmp_path: Path) -> None:
     (mirror / f"{TRAIN}.gz").write_bytes(gzip.compress(b"not the data set"))
     with pytest.raises(UserError, match=r"cannot be downloaded: .*corrupted"):
-        data.fashion_mnist(tmp_path / "new")
+        data.from_idx("fashion-mnist", tmp_path / "new")
 
 
 def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +191,6 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(UserError, match=r"cannot be downloaded: .*refused") as caught:
-        data.fashion_mnist(tmp_path / "new")
+        data.from_idx("fashion-mnist", tmp_path / "new")
     assert caught.value.hint
     assert "--dataset digits" in caught.value.hint

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
+from rayworks.classifier.config import Config
 from rayworks.common.errors import UserError
-from rayworks.fashion_mnist.config import Config
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dataset": "mnist"}, "--dataset mnist is not one of fashion-mnist, digits"),
+        ({"dataset": "cifar"}, "--dataset cifar is not one of fashion-mnist, mnist, digits"),
         ({"epochs": 0}, "--epochs 0 must be at least 1"),
         ({"epochs": -3}, "--epochs -3 must be at least 1"),
         ({"batch_size": 0}, "--batch-size 0 must be at least 1"),

@@ -10,16 +10,16 @@ import ranks
 import torch
 from torch import nn
 
-from rayworks.fashion_mnist.config import Config
-from rayworks.fashion_mnist.data import Images
-from rayworks.fashion_mnist.loop import Training, shard
+from rayworks.classifier.config import Config
+from rayworks.classifier.data import Images
+from rayworks.classifier.loop import Training, shard
 
 RANK = """
 import json
 import numpy as np
-from rayworks.fashion_mnist.config import Config
-from rayworks.fashion_mnist.data import Images
-from rayworks.fashion_mnist.loop import Training
+from rayworks.classifier.config import Config
+from rayworks.classifier.data import Images
+from rayworks.classifier.loop import Training
 
 folder = sys.argv[3]
 images = Images(**np.load(f"{folder}/images.npz"))
@@ -114,7 +114,7 @@ def test_two_ranks_train_the_numbers_of_one(config: Config, images: Images, tmp_
     # Without dropout, which each rank draws for itself, the gradients differ by rounding only.
     config = dataclasses.replace(config, dropout=0.0)
     alone = train(config, images)
-    fields = {name: getattr(config, name) for name in Config.__slots__}
+    fields = dataclasses.asdict(config)
     (tmp_path / "config.json").write_text(json.dumps(fields))
     np.savez(tmp_path / "images.npz", **{n: getattr(images, n) for n in Images.__slots__})
     histories = [json.loads(printed) for printed in ranks.run(RANK, tmp_path)]

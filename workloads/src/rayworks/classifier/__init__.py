@@ -1,0 +1,1 @@
+"""Training of classifiers of grey images: the workloads bring the network and the data set."""

@@ -1,0 +1,75 @@
+"""What a run can be told, checked once at the edge."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rayworks.common.errors import UserError
+from rayworks.common.run import Run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Epochs when none are asked for. Fashion-MNIST: as in the sample that its run follows. The
+#: digits are 1,437 images, 45 steps an epoch: it takes more epochs to get as many steps.
+EPOCHS = {"fashion-mnist": 10, "mnist": 5, "digits": 30}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config(Run):
+    """A training of a classifier."""
+
+    SETTINGS: ClassVar[tuple[str, ...]] = (
+        "model", "dataset", "epochs", "batch_size", "lr", "momentum", "dropout", "seed",
+    )  # fmt: skip
+
+    model: str
+    """The network's class, `module:name`; it is called with the dropout."""
+    dataset: str
+    """A key of EPOCHS."""
+    epochs: int
+    """Passes over the training data, over all attempts of the run."""
+    batch_size: int = 32
+    """Images a step, over all workers."""
+    lr: float = 1e-3
+    """Learning rate of SGD."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    dropout: float = 0.25
+    """Share of activations dropped while training."""
+    seed: int = 0
+    """Seed of weights, order and dropout."""
+    data_dir: Path | None = None
+    """Folder of the data set's idx files; None: beside the results, downloaded if missing."""
+
+    def __post_init__(self) -> None:
+        super(Config, self).__post_init__()  # slots: the class of a bare super() is another
+        if self.dataset not in EPOCHS:
+            self.refuse("dataset", f"is not one of {', '.join(EPOCHS)}")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                self.refuse(name, "must be at least 1")
+        if self.seed < 0:
+            self.refuse("seed", "must not be negative")
+        if not 0 < self.lr < float("inf"):
+            self.refuse("lr", "must be a positive number")
+        if not 0 <= self.dropout < 1:
+            self.refuse("dropout", "must be from 0 to less than 1")
+        for workers in {self.min_workers or self.world_size, self.world_size}:
+            if self.batch_size % workers:
+                nearest = max(1, round(self.batch_size / workers)) * workers
+                raise UserError(
+                    f"--batch-size {self.batch_size} cannot be shared evenly by {workers} workers",
+                    f"--batch-size {nearest}",
+                )
+
+    def network(self) -> nn.Module:
+        """The model with fresh weights."""
+        module, name = self.model.split(":")
+        build: Callable[[float], Any] = getattr(importlib.import_module(module), name)
+        network: nn.Module = build(self.dropout)
+        return network

@@ -1,0 +1,71 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False) -> Decorator:
+    """The options of every training: the fields of `rayworks.common.run.Run`.
+
+    `--resume/--fresh` comes as `fresh`.
+
+    Args:
+        workload: its command; the run's name unless told otherwise.
+        num_workers: how many workers by default.
+        in_process: whether 0 workers train in this process.
+    """
+    none = "; 0 trains in this process, without Ray" if in_process else ""
+    options = [
+        click.option(
+            "--num-workers",
+            type=int,
+            default=num_workers,
+            envvar="NUM_WORKERS",
+            help=f"Ray Train workers{none}.",
+        ),
+        click.option(
+            "--min-workers",
+            type=int,
+            envvar="MIN_WORKERS",
+            show_default="all",
+            help="Go on with as few as these while there is no room for all.",
+        ),
+        click.option(
+            "--cpus-per-worker",
+            default=1,
+            envvar="CPUS_PER_WORKER",
+            help="CPUs reserved for a worker, and torch threads in it.",
+        ),
+        click.option("--use-gpu/--no-use-gpu", envvar="USE_GPU", help="A GPU for each worker."),
+        click.option(
+            "--storage-path",
+            default="results",
+            envvar="STORAGE_PATH",
+            help="Folder or URI, shared by all nodes; each run has a folder there.",
+        ),
+        click.option("--run-name", default=workload, envvar="RUN_NAME", help="The run's folder."),
+        click.option(
+            "--fresh/--resume",
+            help="Start anew, or go on with an unfinished run of this name and these settings.",
+        ),
+        click.option("--max-failures", default=3, help="How many times lost workers are replaced."),
+        click.option(
+            "--placement-timeout",
+            default=120.0,
+            help="Seconds that a cluster gets to find room for the workers.",
+        ),
+        click.option("--verbose", is_flag=True, help="Print what Ray logs."),
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

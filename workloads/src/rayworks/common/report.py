@@ -1,0 +1,84 @@
+"""What a training leaves for people: its numbers as JSON, its learning curve as PNG."""
+
+from __future__ import annotations
+
+import io
+import platform
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from rayworks import __version__
+from rayworks.common.run import Run
+
+#: The packages whose versions a result names.
+PACKAGES = ("ray", "torch", "numpy")
+
+
+def result(
+    run: Run,
+    history: list[dict[str, Any]],
+    device: str,
+    moments: dict[str, float],
+    **numbers: Any,
+) -> dict[str, Any]:
+    """The content of result.json.
+
+    Args:
+        run: the run.
+        history: each epoch's numbers, from the first.
+        device: where it trained.
+        moments: Unix times, `started` among them; those that happened are turned into seconds
+            since then.
+        numbers: what counts; `headline` names them, and `make deploy` shows them.
+    """
+    started = moments["started"]
+    ordered = sorted([*moments.items(), ("total", time.time())], key=lambda moment: moment[1])
+    timings = {name: round(at - started, 3) for name, at in ordered if name != "started"}
+    return {
+        "workload": run.workload,
+        "run": run.run_name,
+        "headline": list(numbers),
+        **numbers,
+        "history": history,
+        "settings": run.settings,
+        "world_size": run.world_size,
+        "cpus_per_worker": run.cpus_per_worker,
+        "device": device,
+        "started": started,
+        "timings": timings,
+        "versions": {
+            "rayworks": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
+    }
+
+
+def curve(
+    title: str, history: list[dict[str, Any]], panels: Mapping[str, Mapping[str, str]]
+) -> bytes:
+    """The learning curve as PNG, over epochs.
+
+    Args:
+        title: above all panels.
+        history: each epoch's numbers.
+        panels: from left to right, what the y axis shows → {column of history: its label}.
+    """
+    from matplotlib.figure import Figure
+
+    epochs = [epoch["epoch"] for epoch in history]
+    figure = Figure(figsize=(4.5 * len(panels), 3.5), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for panel, (what, columns) in zip(axes, panels.items(), strict=True):
+        for column, label in columns.items():
+            values = [epoch.get(column, float("nan")) for epoch in history]
+            panel.plot(epochs, values, marker="o" if len(epochs) == 1 else "", label=label)
+        panel.set(xlabel="epoch", ylabel=what)
+        if len(columns) > 1:
+            panel.legend()
+    figure.suptitle(title)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()

@@ -1,0 +1,84 @@
+"""What every training can be told: where it runs, and with how much."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rayworks.common.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run of a workload; each workload's own class adds what its numbers depend on.
+
+    Raises:
+        UserError: a value that cannot work, with the option that sets it.
+    """
+
+    SETTINGS: ClassVar[tuple[str, ...]] = ()
+    """The fields that the numbers depend on."""
+
+    workload: str
+    """The command: `rayworks <workload>`."""
+    num_workers: int = 2
+    """Ray Train workers; 0 trains in this process, without Ray, where the workload can."""
+    min_workers: int | None = None
+    """The fewest workers to go on with, where there is no room for all; None: all of them."""
+    cpus_per_worker: int = 1
+    """CPUs that Ray reserves for a worker, and torch threads in it."""
+    use_gpu: bool = False
+    """A GPU for each worker."""
+    storage_path: str
+    """Folder or URI, shared by all nodes, under which each run has a folder."""
+    run_name: str
+    """Name of the run's folder."""
+    fresh: bool = False
+    """Start anew even if the run can be resumed."""
+    max_failures: int = 3
+    """How many times lost workers are replaced."""
+    placement_timeout: float = 120.0
+    """Seconds that a cluster gets to find room for the workers."""
+    verbose: bool = False
+    """Print what Ray logs."""
+
+    def __post_init__(self) -> None:
+        if self.cpus_per_worker < 1:
+            self.refuse("cpus_per_worker", "must be at least 1")
+        for name in ("num_workers", "max_failures", "placement_timeout"):
+            if getattr(self, name) < 0:
+                self.refuse(name, "must not be negative")
+        if self.min_workers is not None and not 1 <= self.min_workers <= self.num_workers:
+            self.refuse("min_workers", f"must be from 1 to --num-workers, {self.num_workers}")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name):
+            self.refuse("run_name", "must be letters, digits, dots and dashes")
+        if self.use_gpu and self.num_workers == 0:
+            raise UserError("--use-gpu needs a Ray worker", "--num-workers 1")
+
+    def refuse(self, name: str, why: str) -> None:
+        """Raise a UserError about one field."""
+        raise UserError(
+            f"--{name.replace('_', '-')} {getattr(self, name)} {why}",
+            f"rayworks {self.workload} --help",
+        )
+
+    @property
+    def world_size(self) -> int:
+        """Number of processes that train."""
+        return max(1, self.num_workers)
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What Ray reserves for a worker."""
+        return {"CPU": float(self.cpus_per_worker), **({"GPU": 1.0} if self.use_gpu else {})}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the numbers depend on; a checkpoint is resumed only by a run that shares it."""
+        return {name: _plain(getattr(self, name)) for name in self.SETTINGS}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,143 @@
+"""One training: its folder, its workers, and what it tells.
+
+What a run leaves under its storage path, in a folder of its name:
+
+run.json            the settings that it was begun with
+checkpoints/        the newest states; gone on from when the same run is started again
+metrics.json        each epoch's numbers, up to now
+result.json         written last: the numbers that count, those of each epoch, timings, versions
+learning-curve.png
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rayworks.common.errors import UserError
+from rayworks.common.progress import Emit, at_terminal, reporter
+from rayworks.common.run import Run
+from rayworks.common.storage import Store
+from rayworks.common.tracking import Tracking
+
+if TYPE_CHECKING:
+    import ray.data
+
+CHECKPOINTS = "checkpoints"
+
+
+@contextmanager
+def begun(run: Run) -> Iterator[tuple[Store, Emit]]:
+    """The run's folder and the way to tell of it, from its first event to its last.
+
+    What an unfinished run of the same settings has reached is left; else the folder is cleared.
+    Epochs told (`{"event": "epoch", "epoch": …}`) go to metrics.json, and to MLflow when
+    MLFLOW_TRACKING_URI is set.
+
+    Raises:
+        UserError: nothing can be written there.
+    """
+    store = Store(f"{run.storage_path.rstrip('/')}/{run.run_name}")
+    same = store.read_json("run.json") == {"settings": run.settings}
+    if run.fresh or not same or store.read("result.json") is not None:
+        for name in (CHECKPOINTS, "metrics.json", "mlflow.json", "result.json"):
+            store.delete(name)
+        store.delete("learning-curve.png")
+    with reporter() as screen, Tracking(store, run.workload, run.run_name, screen.emit) as tracking:
+        store.write_json("run.json", {"settings": run.settings})
+        tracking.parameters(run.settings)
+
+        def emit(event: dict[str, Any]) -> None:
+            screen.emit(event)
+            if event["event"] == "epoch":
+                tracking.epoch(event)
+
+        yield store, emit
+
+
+def fit(
+    run: Run,
+    store: Store,
+    loop: Callable[[dict[str, Any]], Any],
+    settings: dict[str, Any],
+    emit: Emit,
+    moments: dict[str, float],
+    *,
+    datasets: Mapping[str, ray.data.Dataset] | None = None,
+) -> Any:
+    """Run the loop on Ray's workers; lost ones are replaced, and go on from the last checkpoint.
+
+    Within `cluster.connected`.
+
+    Args:
+        run: how many workers, with what.
+        store: the run's folder.
+        loop: what each worker calls with the settings, with "ear": the name for `cluster.tell`,
+            and with "watched": whether anyone sees it tell of steps.
+        settings: what the loop is given.
+        emit: hears what the workers tell.
+        moments: gets the Unix time at which there was room for the workers.
+        datasets: shared out among the workers, by name.
+
+    Returns:
+        What rank 0's loop returned.
+
+    Raises:
+        UserError: the workers do not fit, or the training failed for good.
+    """
+    from ray.exceptions import RayActorError
+    from ray.train import (
+        CheckpointConfig,
+        FailureConfig,
+        RunConfig,
+        ScalingConfig,
+        TrainingFailedError,
+    )
+
+    from rayworks.common import cluster
+    from rayworks.common.trainer import Trainer
+
+    least = run.min_workers or run.num_workers
+    # The type is that of Ray's older interface, which knows no elastic number.
+    workers: Any = run.num_workers if least == run.num_workers else (least, run.num_workers)
+    cluster.check_placeable(least, run.resources, run.placement_timeout, emit)
+    moments["placeable"] = time.time()
+    with cluster.heard(emit) as ear:
+        trainer = Trainer(
+            loop,
+            train_loop_config={**settings, "ear": ear, "watched": at_terminal()},
+            scaling_config=ScalingConfig(
+                num_workers=workers,
+                use_gpu=run.use_gpu,
+                resources_per_worker=run.resources,
+            ),
+            run_config=RunConfig(
+                name=CHECKPOINTS,
+                storage_path=store.uri,
+                failure_config=FailureConfig(max_failures=run.max_failures),
+                checkpoint_config=CheckpointConfig(num_to_keep=2),
+            ),
+            datasets=dict(datasets or {}),
+        )
+        try:
+            result: Any = trainer.fit()
+        except TrainingFailedError as error:
+            raise UserError(
+                f"training failed: {_reason(error)}", "--verbose shows what Ray logs"
+            ) from error
+        except RayActorError as error:
+            raise UserError(
+                "the run was stopped before its end", "the same command goes on from there"
+            ) from error
+    return result.return_value
+
+
+def _reason(error: Exception) -> str:
+    """The first worker's exception, or the controller's, in a line."""
+    failures = getattr(error, "worker_failures", None) or {0: error}
+    rank, cause = next(iter(sorted(failures.items())))
+    inner = getattr(cause, "cause", None) or cause
+    lines = [line for line in str(inner).strip().splitlines() if line.strip()] or [repr(inner)]
+    return f"rank {rank}: {lines[-1].strip()}"
