@@ -27,8 +27,8 @@ from deploy import explain
 from deploy.capacity import needed
 from deploy.environments import Environment
 from deploy.helm import Release
-from deploy.kube import Kube, Object
-from deploy.platform import namespace_object
+from deploy.kube import Kube, Object, condition
+from deploy.platform import OPERATOR, namespace_object
 from deploy.stages import Report
 from lib.errors import UserError
 from lib.paths import ROOT
@@ -260,8 +260,15 @@ class Workload(ABC):
         said = [line for obj in pods for line in explain.pod(self.kube, obj)]
         # Other reasons than full nodes, such as a volume that is being made, pass by themselves.
         waits = [line for line in said if "nodes are available" in line]
+        if not pods and not self._operated():
+            return f"{phase} · no Ray operator is available: make deploy brings it back"
         running = sum(p.get("status", {}).get("phase") == "Running" for p in pods)
         return waits[0] if waits else f"{phase} · {running} of {len(pods)} pods running"
+
+    def _operated(self) -> bool:
+        """Whether any Ray operator of the cluster is available."""
+        found = self.kube.list("deployments", selector=f"app.kubernetes.io/name={OPERATOR}")
+        return any(condition(deployment, "Available") for deployment in found)
 
     def hint(self) -> str:
         """What to type to learn more."""

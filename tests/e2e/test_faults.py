@@ -91,6 +91,33 @@ def test_two_lost_workers_and_then_a_lost_head(deployed: Deployed, tmp_path: Pat
         make("remove", "WORKLOAD=fashion-mnist", "NAMESPACE=lossy")
 
 
+def test_a_run_without_an_operator_says_so_and_goes_on_with_it(deployed: Deployed) -> None:
+    make("remove", "WORKLOAD=fashion-mnist")
+    scale = ("scale", "deployment/ray-operator", "--timeout=60s")
+    deployed.kube.run(*scale, "--replicas=0", namespace="ray-system")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "deploy", "run", "--workload", "fashion-mnist"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": "scripts"}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        assert running.stdout is not None
+        seen = []
+        for line in running.stdout:
+            seen.append(line)
+            if "no Ray operator is available: make deploy" in line:
+                break
+        else:
+            pytest.fail("".join(seen))
+        deployed.kube.run(*scale, "--replicas=1", namespace="ray-system")
+        said, _ = running.communicate(timeout=300)
+        assert running.returncode == 0, said
+        assert "SUCCEEDED" in said
+    finally:
+        running.kill()
+        deployed.kube.run(*scale, "--replicas=1", namespace="ray-system")
+
+
 def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(deployed: Deployed) -> None:
     make("remove", "WORKLOAD=fashion-mnist")
     command = [sys.executable, "-m", "deploy", "run", "--workload", "fashion-mnist"]
