@@ -18,6 +18,8 @@ from rayworks.common.errors import UserError
         ({"batch_size": 0}, "--batch-size 0 must be at least 1"),
         ({"cpus_per_worker": 0}, "--cpus-per-worker 0 must be at least 1"),
         ({"num_workers": -1}, "--num-workers -1 must not be negative"),
+        ({"min_workers": 3}, "--min-workers 3 must be from 1 to --num-workers, 0"),
+        ({"dropout": 1.0}, "--dropout 1.0 must be from 0 to less than 1"),
         ({"seed": -1}, "--seed -1 must not be negative"),
         ({"max_failures": -1}, "--max-failures -1 must not be negative"),
         ({"placement_timeout": -1.0}, "--placement-timeout -1.0 must not be negative"),
@@ -39,6 +41,13 @@ def test_a_batch_is_shared_evenly(config: Config) -> None:
         dataclasses.replace(config, num_workers=3)
     assert caught.value.hint == "--batch-size 33"
     assert dataclasses.replace(config, num_workers=3, batch_size=33).world_size == 3
+
+
+def test_a_batch_is_shared_evenly_by_any_number_of_elastic_workers(config: Config) -> None:
+    with pytest.raises(UserError, match="32 cannot be shared evenly by 2 to 4 workers") as caught:
+        dataclasses.replace(config, num_workers=4, min_workers=2)
+    assert caught.value.hint == "--batch-size 36"
+    assert dataclasses.replace(config, num_workers=4, min_workers=2, batch_size=36).world_size == 4
 
 
 def test_a_worker_reserves_what_it_is_told(config: Config) -> None:

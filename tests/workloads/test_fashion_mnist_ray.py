@@ -120,6 +120,17 @@ def test_more_workers_than_fit(start: Start) -> None:
     assert "Traceback" not in said
 
 
+def test_it_makes_do_with_the_workers_that_fit(start: Start, tmp_path: Path) -> None:
+    half = (os.cpu_count() or 2) // 2
+    few = ("--num-workers", 3, "--min-workers", 1, "--cpus-per-worker", half, "--batch-size", 36)
+    process = start("--epochs", 3, *few)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    result = json.loads((tmp_path / "fashion-mnist" / "result.json").read_text())
+    assert result["world_size"] == 2
+    assert [epoch["epoch"] for epoch in result["history"]] == [1, 2, 3]
+
+
 def test_another_ray_that_was_here_is_left_alone(start: Start) -> None:
     # short: the paths of Ray's sockets lie under it
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:

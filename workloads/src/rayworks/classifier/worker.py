@@ -41,6 +41,8 @@ class Outcome:
     """Unix times of what happened in this process."""
     device: str
     """Where it trained."""
+    world_size: int
+    """With how many processes, at its end."""
 
 
 def train(
@@ -164,7 +166,8 @@ def _follow(training: Training, emit: Emit, save: Save) -> Outcome:
 
     training.run(on_step, on_epoch)
     moments["trained"] = time.time()
-    return Outcome(training.metadata()["history"], moments, str(training.device))
+    history = training.metadata()["history"]
+    return Outcome(history, moments, str(training.device), training.world_size)
 
 
 def _silence(event: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ def result(
     run: Run,
     history: list[dict[str, Any]],
     device: str,
+    world_size: int,
     moments: dict[str, float],
     **numbers: Any,
 ) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def result(
         run: the run.
         history: each epoch's numbers, from the first.
         device: where it trained.
+        world_size: with how many processes, at its end.
         moments: Unix times, `started` among them; those that happened are turned into seconds
             since then.
         numbers: what counts; `headline` names them, and `make deploy` shows them.
@@ -43,7 +45,7 @@ def result(
         **numbers,
         "history": history,
         "settings": run.settings,
-        "world_size": run.world_size,
+        "world_size": world_size,
         "cpus_per_worker": run.cpus_per_worker,
         "device": device,
         "started": started,

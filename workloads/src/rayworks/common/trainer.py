@@ -35,8 +35,9 @@ class Trainer(DataParallelTrainer):
         return [callback for callback in callbacks if not isinstance(callback, tuple(useless))]
 
     def _initialize_and_run_controller(self, **settings: Any) -> Any:
-        if not on_a_cluster():
-            settings["scaling_policy"] = _Settled(settings["scaling_policy"].scaling_config)
+        policy = settings["scaling_policy"]
+        if not on_a_cluster() and type(policy) is FixedScalingPolicy:
+            settings["scaling_policy"] = _Settled(policy.scaling_config)
         return super()._initialize_and_run_controller(**settings)
 
 
