@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from charts import check, crds, dashboards, docs, measure, schema, values
+from charts import branches, check, crds, dashboards, docs, measure, schema, values
 from lib.errors import exits_cleanly
 from lib.paths import ROOT
 
@@ -47,11 +47,17 @@ def main() -> None:
     swept.add_argument("--number", type=int, default=2000, help="renders over all charts")
     swept.add_argument("--seed", type=int, help="of the values; drawn and printed without")
     swept.add_argument("--chart", help="this one only")
+    missed = commands.add_parser(
+        "branches", help="`if`s that no unit test would miss, by turning each round: hours for all"
+    )
+    missed.add_argument("charts", nargs="*", help="these only")
     arguments = parser.parse_args()
     if arguments.command == "check":
         check.main()
     elif arguments.command == "measure":
         measure.main()
+    elif arguments.command == "branches":
+        branches.main(arguments.charts)
     elif arguments.command == "sweep":
         from charts import sweep  # hypothesis is for the checks only
 
