@@ -41,11 +41,13 @@ def classify(url: str, files: dict[str, bytes]) -> Iterator[dict[str, Any]]:
     """
     with httpx.Client(timeout=TIMEOUT) as client:
         for name, file in files.items():
-            for form in FORMS:
+            try:
+                requests = {form: request(file, form) for form in FORMS}
+            except BadInputError as error:
+                raise UserError(f"{name}: {error}") from error
+            for form, content in requests.items():
                 try:
-                    answer = client.post(url, **request(file, form))
-                except BadInputError as error:
-                    raise UserError(f"{name}: {error}") from error
+                    answer = client.post(url, **content)
                 except httpx.HTTPError as error:
                     raise _unreachable(url, error) from error
                 if answer.status_code != httpx.codes.OK:
