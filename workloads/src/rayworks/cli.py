@@ -1,32 +1,28 @@
-"""The command line: one dispatch table, one import for the command that is asked for."""
+"""The command line: each folder beside this file with a `cli.py` is a command of its name."""
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import click
 
 from rayworks import __version__
 
-#: Every workload that is a command: its name, and where its click command stands.
-WORKLOADS = {
-    "fashion-mnist": "rayworks.fashion_mnist.cli:fashion_mnist",
-}
-
 
 class _Workloads(click.Group):
-    """A group that imports a command when it is wanted."""
+    """A group that finds its commands by name, and imports the one that is wanted."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(WORKLOADS)
+        found = Path(__file__).parent.glob("*/cli.py")
+        return sorted(path.parent.name.replace("_", "-") for path in found)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in WORKLOADS:
+        if name not in self.list_commands(ctx):
             return None
-        module, attribute = WORKLOADS[name].split(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
-        return command
+        module = importlib.import_module(f"rayworks.{name.replace('-', '_')}.cli")
+        commands = [value for value in vars(module).values() if isinstance(value, click.Command)]
+        return next(command for command in commands if command.name == name)
 
 
 @click.group(cls=_Workloads, context_settings={"help_option_names": ["-h", "--help"]})

@@ -72,7 +72,17 @@ class Config(Run):
 
     def network(self) -> nn.Module:
         """The model with fresh weights."""
-        module, name = self.model.split(":")
-        build: Callable[[float], Any] = getattr(importlib.import_module(module), name)
-        network: nn.Module = build(self.dropout)
-        return network
+        return network(self.model, self.dropout)
+
+
+def network(model: str, dropout: float) -> nn.Module:
+    """A network with fresh weights.
+
+    Args:
+        model: its class, `module:name`.
+        dropout: what the class is called with.
+    """
+    module, name = model.split(":")
+    build: Callable[[float], Any] = getattr(importlib.import_module(module), name)
+    built: nn.Module = build(dropout)
+    return built

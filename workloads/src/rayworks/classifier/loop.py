@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rayworks.classifier.config import Config
 from rayworks.classifier.data import Images
+from rayworks.classifier.pixels import pixels
 from rayworks.common.factored import FactoredDataParallel
 
 #: Steps between two calls of on_step: rare enough to cost nothing.
@@ -130,7 +131,7 @@ class Training:
         images, labels = self._train
         # The whole share at once: gathering and scaling 16 images a step would cost more
         # than what the network does with them.
-        mine = _pixels(images[order.to(self.device)])
+        mine = pixels(images[order.to(self.device)])
         truth = labels[order.to(self.device)]
         size = self.config.batch_size // self.world_size
         steps = -(-len(truth) // size)
@@ -158,7 +159,7 @@ class Training:
             for inputs, targets in zip(
                 torch.split(images, 1024), torch.split(labels, 1024), strict=True
             ):
-                logits = self.model(_pixels(inputs))
+                logits = self.model(pixels(inputs))
                 sums[0] += nn.functional.cross_entropy(logits, targets, reduction="sum")
                 sums[1] += (logits.argmax(1) == targets).sum()
                 sums[2] += len(targets)
@@ -193,8 +194,3 @@ def _tensors(images: Any, labels: Any, device: torch.device) -> tuple[Tensor, Te
         torch.tensor(images).reshape(len(images), -1).to(device),
         torch.tensor(labels, dtype=torch.int64).to(device),
     )
-
-
-def _pixels(images: Tensor) -> Tensor:
-    """Bytes 0 … 255 as floats -1 … 1: the sample's ToTensor and Normalize((0.5,), (0.5,))."""
-    return images.to(torch.float32).div_(127.5).sub_(1.0)

@@ -66,7 +66,14 @@ def on_a_cluster() -> bool:
     return "RAY_ADDRESS" in os.environ
 
 
-def check_placeable(workers: int, resources: dict[str, float], seconds: float, emit: Emit) -> None:
+def check_placeable(
+    workers: int,
+    resources: dict[str, float],
+    seconds: float,
+    emit: Emit,
+    *,
+    way_out: str = "fewer --num-workers or --cpus-per-worker",
+) -> None:
     """Reserve the workers' resources for a moment, to see that they can be had.
 
     The scheduler itself answers, so that fragmentation, other jobs and an autoscaler that brings
@@ -77,6 +84,7 @@ def check_placeable(workers: int, resources: dict[str, float], seconds: float, e
         resources: what each needs, such as {"CPU": 1}.
         seconds: how long a cluster gets to find them; a Ray of our own cannot grow, and gets none.
         emit: is told once when it has to wait.
+        way_out: the options that ask for less.
 
     Raises:
         UserError: the time is over.
@@ -98,8 +106,7 @@ def check_placeable(workers: int, resources: dict[str, float], seconds: float, e
     raise UserError(
         f"{workers} workers with {_text(resources)} each do not fit: "
         f"the cluster has {have} ({left} free)",
-        "fewer --num-workers or --cpus-per-worker, a larger cluster, "
-        "or a longer --placement-timeout when it is about to grow",
+        f"{way_out}, a larger cluster, or a longer --placement-timeout when it is about to grow",
     )
 
 

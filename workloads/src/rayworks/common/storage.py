@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ class Store:
 
     Args:
         root: a path, or a URI that pyarrow knows (`s3://`, `gs://`, `abfs://` …).
+        read_only: who only reads needs no right to write.
 
     Raises:
         UserError: the URI cannot be understood, or nothing can be written there.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, read_only: bool = False) -> None:
         try:
             if "://" in root:
                 self._fs, self._root = fs.FileSystem.from_uri(root)
@@ -35,6 +37,8 @@ class Store:
             ) from error
         self.uri = root if "://" in root else self._root
         self._local = isinstance(self._fs, fs.LocalFileSystem)
+        if read_only:
+            return
         try:
             self.write(marker := f".writable-{uuid.uuid4().hex}", b"")
             self._fs.delete_file(f"{self._root}/{marker}")
@@ -80,6 +84,11 @@ class Store:
         """The file's JSON value; None when there is no such file."""
         data = self.read(name)
         return None if data is None else json.loads(data)
+
+    def modified(self, name: str) -> datetime | None:
+        """When the file was last written; None when there is no such file."""
+        written: datetime | None = self._fs.get_file_info(f"{self._root}/{name}").mtime
+        return written
 
     def delete(self, name: str) -> None:
         """Remove a file or a folder with all that is in it, if it is there."""

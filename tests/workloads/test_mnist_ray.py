@@ -1,0 +1,203 @@
+"""Train on a Ray of its own on this machine, then serve what came of it. About two minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+import rayworks
+from rayworks.classifier.checkpoint import load, newest
+from rayworks.common.storage import Store
+from rayworks.mnist import client
+from rayworks.mnist.inputs import from_image
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {
+    "PYTHONPATH": str(Path(rayworks.__file__).parents[1])
+}
+
+MNIST = [sys.executable, "-m", "rayworks", "mnist"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The folder of a run with the defaults, of the digits."""
+    folder = tmp_path_factory.mktemp("runs")
+    done = subprocess.run(
+        [*MNIST, "train", "--dataset", "digits", "--storage-path", folder],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Store(str(folder / "mnist"), read_only=True)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def test_digits_are_read(trained: Store) -> None:
+    result = trained.read_json("result.json")
+    assert result
+    assert result["world_size"] == 2
+    assert result["accuracy"] >= 0.97
+
+
+def test_it_serves_what_was_trained(trained: Store) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [*MNIST, "serve", "--storage-path", str(Path(trained.uri).parent), "--port", str(port)],
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline() or "{}")
+        url = ready.get("url")
+        assert url == f"http://127.0.0.1:{port}/mnist", process.communicate()
+        about = httpx.get(url, timeout=30).json()
+        assert about["checkpoint"] == newest(trained)
+        assert about["checkpoint"].startswith("checkpoints/checkpoint_")
+        files = client.samples()
+        images = np.stack([from_image(file) for file in files.values()])
+        expected = load(trained).probabilities(images)
+        answers = list(client.classify(url, files))
+        assert len(answers) == 3 * len(files)
+        for number, answer in enumerate(answers):
+            wanted = expected[number // 3]
+            assert answer["probabilities"] == pytest.approx(wanted.tolist(), abs=1e-5)
+            assert answer["prediction"] == wanted.argmax()
+            assert answer["confidence"] == max(answer["probabilities"])
+
+        for body in (b"no image", b'{"data": [[NaN]]}', b" " * 2_000_000):
+            refused = httpx.post(url, content=body, timeout=30)
+            assert refused.status_code == 400
+            assert refused.json()["error"]
+        assert httpx.delete(url, timeout=30).status_code == 405
+
+        done = subprocess.run(
+            [*MNIST, "load", "--url", url, "--requests", "100", "--concurrency", "8", "--form", "image"],
+            env=ENV, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        measured = json.loads(done.stdout.splitlines()[-1])
+        assert measured["failed"] == 0
+        assert measured["requests_per_second"] > 0
+        assert measured["p50_ms"] <= measured["p99_ms"]
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_never_served(trained: Store, tmp_path: Path) -> None:
+    state = tmp_path / "mnist" / "checkpoints" / "state.pt"
+    state.parent.mkdir(parents=True)
+    state.write_bytes((trained.read(newest(trained)) or b"")[:5000])
+    done = subprocess.run(
+        [
+            *MNIST,
+            "serve",
+            "--storage-path",
+            tmp_path,
+            "--num-replicas",
+            "1",
+            "--port",
+            str(free_port()),
+        ],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "ready" not in done.stdout
+    assert f"error: {state} cannot be loaded: " in done.stderr
+    assert "Traceback" not in done.stderr.partition("error: ")[2]
+
+
+#: Changes what two replicas answer with while they are asked all the time.
+CHANGES = """
+import json, sys, threading, time
+from collections import Counter
+import httpx
+from rayworks.common.cluster import connected
+storage, port, old, new = sys.argv[1:]
+url = f"http://127.0.0.1:{port}/mnist"
+body = json.dumps({"data": [[0] * 28] * 28})
+said, over = Counter(), threading.Event()
+def ask():
+    with httpx.Client(timeout=30) as client:
+        while not over.is_set():
+            try:
+                said[client.post(url, content=body).status_code] += 1
+            except httpx.HTTPError as error:
+                said[type(error).__name__] += 1
+def serving():
+    return sorted({httpx.get(url, timeout=30).json()["checkpoint"] for _ in range(10)})
+with connected(verbose=False):
+    from ray import serve
+    from rayworks.mnist.serve import Digits
+    def run(checkpoint, **options):
+        config = {"run_name": "mnist", "storage_path": storage, "checkpoint": checkpoint}
+        serve.run(Digits.options(user_config=config, **options).bind(), route_prefix="/mnist")
+    serve.start(http_options={"port": int(port)})
+    seen = {}
+    run(old)
+    seen["old"] = serving()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    run(new)
+    seen["new"] = serving()
+    try:
+        run("checkpoints/none.pt")
+    except RuntimeError as error:
+        seen["error"] = str(error)
+    seen["after failure"] = serving()
+    run(old)
+    seen["back"] = serving()
+    over.set()
+    asking.join()
+    seen["said"] = said
+    run(old, num_replicas=1, max_ongoing_requests=1, max_queued_requests=1)
+    from rayworks.mnist.client import load
+    seen["overload"] = load(url, requests=200, concurrency=20, form="data")["failures"]
+    serve.shutdown()
+print(json.dumps(seen))
+"""
+
+
+def test_a_change_is_taken_over_and_a_broken_one_is_not(trained: Store) -> None:
+    folder = Path(trained.uri)
+    old, new = (str(path.relative_to(folder)) for path in sorted(folder.rglob("state.pt")))
+    done = subprocess.run(
+        [sys.executable, "-c", CHANGES, str(folder.parent), str(free_port()), old, new],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout)
+    assert seen["old"] == [old]
+    assert seen["new"] == [new]
+    assert "checkpoints/none.pt is not there" in seen["error"]
+    assert seen["after failure"] == [new]
+    assert seen["back"] == [old]
+    assert set(seen["said"]) == {"200"}
+    assert set(seen["overload"]) == {"503"}

@@ -1,0 +1,1 @@
+"""MNIST: a small convolutional network, trained with Ray Train, and served with Ray Serve."""

@@ -1,0 +1,1 @@
+"""A workload of your own, begun as a copy of the smallest."""
