@@ -10,7 +10,9 @@ from rayworks import __version__
 
 #: Every workload that is a command: its name, and where its click command stands.
 WORKLOADS = {
+    "data-pipeline": "rayworks.data_pipeline.cli:data_pipeline",
     "fashion-mnist": "rayworks.fashion_mnist.cli:fashion_mnist",
+    "xgboost-benchmark": "rayworks.xgboost_benchmark.cli:xgboost_benchmark",
 }
 
 
