@@ -10,6 +10,29 @@ import click
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def job_options(workload: str) -> Decorator:
+    """The options of every job: the fields of `rayworks.common.run.Job`.
+
+    Args:
+        workload: its command; the run's name unless told otherwise.
+    """
+    return together(
+        click.option(
+            "--storage-path",
+            default="results",
+            envvar="STORAGE_PATH",
+            help="Folder or URI, shared by all nodes; each run has a folder there.",
+        ),
+        click.option("--run-name", default=workload, envvar="RUN_NAME", help="The run's folder."),
+        click.option(
+            "--placement-timeout",
+            default=120.0,
+            help="Seconds that a cluster gets to find room for the workers.",
+        ),
+        click.option("--verbose", is_flag=True, help="Print what Ray logs."),
+    )
+
+
 def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False) -> Decorator:
     """The options of every training: the fields of `rayworks.common.run.Run`.
 
@@ -21,7 +44,7 @@ def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False
         in_process: whether 0 workers train in this process.
     """
     none = "; 0 trains in this process, without Ray" if in_process else ""
-    options = [
+    return together(
         click.option(
             "--num-workers",
             type=int,
@@ -44,24 +67,16 @@ def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False
         ),
         click.option("--use-gpu/--no-use-gpu", envvar="USE_GPU", help="A GPU for each worker."),
         click.option(
-            "--storage-path",
-            default="results",
-            envvar="STORAGE_PATH",
-            help="Folder or URI, shared by all nodes; each run has a folder there.",
-        ),
-        click.option("--run-name", default=workload, envvar="RUN_NAME", help="The run's folder."),
-        click.option(
             "--fresh/--resume",
             help="Start anew, or go on with an unfinished run of this name and these settings.",
         ),
         click.option("--max-failures", default=3, help="How many times lost workers are replaced."),
-        click.option(
-            "--placement-timeout",
-            default=120.0,
-            help="Seconds that a cluster gets to find room for the workers.",
-        ),
-        click.option("--verbose", is_flag=True, help="Print what Ray logs."),
-    ]
+        job_options(workload),
+    )
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several decorators as one, the first on top."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):

@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from rayworks import __version__
-from rayworks.common.run import Run
+from rayworks.common.run import Job, Run
 
 #: The packages whose versions a result names.
 PACKAGES = ("ray", "torch", "numpy")
@@ -35,19 +35,32 @@ def result(
             since then.
         numbers: what counts; `headline` names them, and `make deploy` shows them.
     """
+    return {
+        **summary(run, moments, **numbers),
+        "history": history,
+        "world_size": world_size,
+        "cpus_per_worker": run.cpus_per_worker,
+        "device": device,
+    }
+
+
+def summary(job: Job, moments: dict[str, float], **numbers: Any) -> dict[str, Any]:
+    """What result.json holds of every job.
+
+    Args:
+        job: the job.
+        moments: as for result.
+        numbers: as for result.
+    """
     started = moments["started"]
     ordered = sorted([*moments.items(), ("total", time.time())], key=lambda moment: moment[1])
     timings = {name: round(at - started, 3) for name, at in ordered if name != "started"}
     return {
-        "workload": run.workload,
-        "run": run.run_name,
+        "workload": job.workload,
+        "run": job.run_name,
         "headline": list(numbers),
         **numbers,
-        "history": history,
-        "settings": run.settings,
-        "world_size": world_size,
-        "cpus_per_worker": run.cpus_per_worker,
-        "device": device,
+        "settings": job.settings,
         "started": started,
         "timings": timings,
         "versions": {

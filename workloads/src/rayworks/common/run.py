@@ -1,4 +1,4 @@
-"""What every training can be told: where it runs, and with how much."""
+"""What every job can be told, and every training: where it runs, and with how much."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rayworks.common.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class Job:
     """One run of a workload; each workload's own class adds what its numbers depend on.
 
     Raises:
@@ -23,6 +23,43 @@ class Run:
 
     workload: str
     """The command: `rayworks <workload>`."""
+    storage_path: str
+    """Folder or URI, shared by all nodes, under which each run has a folder."""
+    run_name: str
+    """Name of the run's folder."""
+    placement_timeout: float = 120.0
+    """Seconds that a cluster gets to find room for the workers."""
+    verbose: bool = False
+    """Print what Ray logs."""
+
+    def __post_init__(self) -> None:
+        if self.placement_timeout < 0:
+            self.refuse("placement_timeout", "must not be negative")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name):
+            self.refuse("run_name", "must be letters, digits, dots and dashes")
+
+    def refuse(self, name: str, why: str) -> None:
+        """Raise a UserError about one field."""
+        raise UserError(
+            f"--{name.replace('_', '-')} {getattr(self, name)} {why}",
+            f"rayworks {self.workload} --help",
+        )
+
+    @property
+    def folder(self) -> str:
+        """Path or URI of the run's folder."""
+        return f"{self.storage_path.rstrip('/')}/{self.run_name}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the numbers depend on; a checkpoint is resumed only by a run that shares it."""
+        return {name: _plain(getattr(self, name)) for name in self.SETTINGS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run(Job):
+    """One training."""
+
     num_workers: int = 2
     """Ray Train workers; 0 trains in this process, without Ray, where the workload can."""
     min_workers: int | None = None
@@ -31,38 +68,22 @@ class Run:
     """CPUs that Ray reserves for a worker, and torch threads in it."""
     use_gpu: bool = False
     """A GPU for each worker."""
-    storage_path: str
-    """Folder or URI, shared by all nodes, under which each run has a folder."""
-    run_name: str
-    """Name of the run's folder."""
     fresh: bool = False
     """Start anew even if the run can be resumed."""
     max_failures: int = 3
     """How many times lost workers are replaced."""
-    placement_timeout: float = 120.0
-    """Seconds that a cluster gets to find room for the workers."""
-    verbose: bool = False
-    """Print what Ray logs."""
 
     def __post_init__(self) -> None:
+        super(Run, self).__post_init__()  # slots: the class of a bare super() is another
         if self.cpus_per_worker < 1:
             self.refuse("cpus_per_worker", "must be at least 1")
-        for name in ("num_workers", "max_failures", "placement_timeout"):
+        for name in ("num_workers", "max_failures"):
             if getattr(self, name) < 0:
                 self.refuse(name, "must not be negative")
         if self.min_workers is not None and not 1 <= self.min_workers <= self.num_workers:
             self.refuse("min_workers", f"must be from 1 to --num-workers, {self.num_workers}")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name):
-            self.refuse("run_name", "must be letters, digits, dots and dashes")
         if self.use_gpu and self.num_workers == 0:
             raise UserError("--use-gpu needs a Ray worker", "--num-workers 1")
-
-    def refuse(self, name: str, why: str) -> None:
-        """Raise a UserError about one field."""
-        raise UserError(
-            f"--{name.replace('_', '-')} {getattr(self, name)} {why}",
-            f"rayworks {self.workload} --help",
-        )
 
     @property
     def world_size(self) -> int:
@@ -73,11 +94,6 @@ class Run:
     def resources(self) -> dict[str, float]:
         """What Ray reserves for a worker."""
         return {"CPU": float(self.cpus_per_worker), **({"GPU": 1.0} if self.use_gpu else {})}
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the numbers depend on; a checkpoint is resumed only by a run that shares it."""
-        return {name: _plain(getattr(self, name)) for name in self.SETTINGS}
 
 
 def _plain(value: Any) -> Any:

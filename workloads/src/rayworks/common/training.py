@@ -24,6 +24,7 @@ from rayworks.common.tracking import Tracking
 
 if TYPE_CHECKING:
     import ray.data
+    from ray.train.backend import BackendConfig
 
 CHECKPOINTS = "checkpoints"
 
@@ -39,7 +40,7 @@ def begun(run: Run) -> Iterator[tuple[Store, Emit]]:
     Raises:
         UserError: nothing can be written there.
     """
-    store = Store(f"{run.storage_path.rstrip('/')}/{run.run_name}")
+    store = Store(run.folder)
     same = store.read_json("run.json") == {"settings": run.settings}
     if run.fresh or not same or store.read("result.json") is not None:
         for name in (CHECKPOINTS, "metrics.json", "mlflow.json", "result.json"):
@@ -66,6 +67,7 @@ def fit(
     moments: dict[str, float],
     *,
     datasets: Mapping[str, ray.data.Dataset] | None = None,
+    backend: BackendConfig | None = None,
 ) -> Any:
     """Run the loop on Ray's workers; lost ones are replaced, and go on from the last checkpoint.
 
@@ -80,6 +82,7 @@ def fit(
         emit: hears what the workers tell.
         moments: gets the Unix time at which there was room for the workers.
         datasets: shared out among the workers, by name.
+        backend: what joins the workers, where the loop does not do so itself.
 
     Returns:
         What rank 0's loop returned.
@@ -120,6 +123,7 @@ def fit(
                 checkpoint_config=CheckpointConfig(num_to_keep=2),
             ),
             datasets=dict(datasets or {}),
+            backend_config=backend,
         )
         try:
             result: Any = trainer.fit()

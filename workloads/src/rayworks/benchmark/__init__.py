@@ -1,0 +1,1 @@
+"""Train, then predict, and time both: the workloads bring the table and the framework."""

@@ -1,0 +1,135 @@
+"""Generated tables: made in tasks, kept as Parquet files.
+
+A table comes in chunks of CHUNK rows, each with a random generator of its own. So its content
+depends on the seed alone, never on how many blocks, files or workers there are; and a task holds
+one chunk at a time, however large the table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.dataset  # type: ignore[import-untyped]
+import ray
+import ray.data
+from ray.exceptions import RayError
+
+from rayworks.common.errors import UserError
+from rayworks.common.storage import Store
+
+#: Rows of a chunk.
+CHUNK = 4096
+
+#: Bytes that a block has at most, when nobody says how many blocks there are.
+BLOCK = 128 * 2**20
+
+#: Makes a chunk: its generator, the number of its first row, and how many rows it has.
+Make = Callable[[np.random.Generator, int, int], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A table that is not there yet."""
+
+    rows: int
+    """How many."""
+    seed: int
+    """Of the generators."""
+    make: Make
+    """Makes a chunk; pickled into tasks."""
+
+    def chunk(self, number: int) -> pa.Table:
+        """A chunk, counted from 0; the last may be shorter."""
+        first = number * CHUNK
+        generator = np.random.default_rng([self.seed, number])
+        return self.make(generator, first, min(CHUNK, self.rows - first))
+
+    @property
+    def chunks(self) -> int:
+        """How many there are."""
+        return -(-self.rows // CHUNK)
+
+    def dataset(
+        self, blocks: int, change: Callable[[pa.Table], pa.Table] = lambda chunk: chunk
+    ) -> ray.data.Dataset:
+        """Its chunks, each changed, made in as many tasks as blocks (but one for each chunk)."""
+
+        def chunks(batch: dict[str, Any]) -> Iterator[pa.Table]:
+            for number in batch["id"]:
+                yield change(self.chunk(int(number)))
+
+        numbers = ray.data.range(self.chunks, override_num_blocks=min(blocks, self.chunks))
+        return numbers.map_batches(chunks, batch_size=None)
+
+
+def blocks_for(table: Generated) -> int:
+    """How many blocks suit a table: one for each CPU, and none that is too large."""
+    row = table.make(np.random.default_rng(0), 0, 1).nbytes
+    cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    return max(cpus, -(-table.rows * row // BLOCK))
+
+
+def quiet(*, verbose: bool) -> None:
+    """Have Ray Data keep its progress bars to itself: the commands tell their own."""
+    ray.data.DataContext.get_current().enable_progress_bars = verbose
+    if not verbose:
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def failing(what: str) -> Iterator[None]:
+    """Turn what Ray Data raises into words.
+
+    Args:
+        what: what did not work.
+
+    Raises:
+        UserError: it was raised.
+    """
+    try:
+        yield
+    except (RayError, OSError, pa.ArrowException) as error:
+        said = str(error).strip().splitlines() or [repr(error)]
+        raise UserError(f"{what}: {said[-1]}", "--verbose shows what Ray logs") from error
+
+
+def write(dataset: ray.data.Dataset, store: Store, name: str) -> None:
+    """Write a data set as Parquet files, in place of those that a folder of the store has."""
+    store.delete(name)
+    # No dictionaries: looking for repeated values takes most of the time, and finds none.
+    dataset.write_parquet(store.path(name), use_dictionary=False)
+
+
+def written(store: Store, name: str) -> Mapping[str, int]:
+    """What lies in a folder, by the files' own metadata: rows, files and bytes."""
+    found = _files(store, name)
+    return {
+        "rows": found.count_rows(),
+        "files": len(found.files),
+        "bytes": sum(info.size for info in found.filesystem.get_file_info(found.files)),
+    }
+
+
+def share(store: Store, name: str, rank: int, world_size: int) -> Iterator[pa.Table]:
+    """A rank's share of a table: every world_size-th row group, from its own on."""
+    groups = [
+        part
+        for fragment in sorted(_files(store, name).get_fragments(), key=lambda one: one.path)
+        for part in fragment.split_by_row_group()
+    ]
+    for group in groups[rank::world_size]:
+        yield group.to_table()
+
+
+def _files(store: Store, name: str) -> Any:
+    path = store.path(name)
+    if "://" not in path:
+        return pyarrow.dataset.dataset(path, format="parquet")
+    filesystem, root = pa.fs.FileSystem.from_uri(path)
+    return pyarrow.dataset.dataset(root, format="parquet", filesystem=filesystem)

@@ -1,0 +1,1 @@
+"""Gradient-boosted trees on a generated table: training and prediction, timed."""
