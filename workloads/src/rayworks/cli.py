@@ -11,6 +11,8 @@ from rayworks import __version__
 #: Every workload that is a command: its name, and where its click command stands.
 WORKLOADS = {
     "fashion-mnist": "rayworks.fashion_mnist.cli:fashion_mnist",
+    "image-training": "rayworks.image_training.cli:image_training",
+    "doggos": "rayworks.doggos.cli:doggos",
 }
 
 
