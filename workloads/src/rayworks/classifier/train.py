@@ -41,7 +41,7 @@ def run(config: Config, started: float) -> dict[str, Any]:
         moments |= outcome.moments
         last = outcome.history[-1]
         result = report.result(
-            config, outcome.history, outcome.device, outcome.world_size, moments,
+            config, outcome.history, outcome.device, moments, world_size=outcome.world_size,
             dataset=config.dataset, accuracy=last["accuracy"], loss=last["loss"],
         )  # fmt: skip
         title = f"{config.run_name}: {config.dataset}, accuracy {last['accuracy']:.3f}"

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import ray
 from ray.exceptions import RayError
@@ -19,6 +19,9 @@ from ray.util.placement_group import placement_group, remove_placement_group
 
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit, Event
+
+#: What a task of Ray Data needs.
+DATA_TASK = {"CPU": 1.0}
 
 
 @contextlib.contextmanager
@@ -52,7 +55,8 @@ def connected(*, verbose: bool) -> Iterator[None]:
             f"no Ray at {address}: {error}",
             "unset RAY_ADDRESS to run on this machine alone",
         ) from error
-    logging.getLogger("ray.train").setLevel(logging.INFO if verbose else logging.ERROR)
+    for library in ("ray.train", "ray.data"):
+        logging.getLogger(library).setLevel(logging.INFO if verbose else logging.ERROR)
     try:
         # Ray prints what workers and raylets say; stdout is for the events.
         with contextlib.redirect_stdout(sys.stderr):
@@ -73,6 +77,7 @@ def check_placeable(
     emit: Emit,
     *,
     way_out: str = "fewer --num-workers or --cpus-per-worker",
+    beside: Sequence[dict[str, float]] = (),
 ) -> None:
     """Reserve the workers' resources for a moment, to see that they can be had.
 
@@ -85,16 +90,20 @@ def check_placeable(
         seconds: how long a cluster gets to find them; a Ray of our own cannot grow, and gets none.
         emit: is told once when it has to wait.
         way_out: the options that ask for less.
+        beside: what must fit beside the workers.
 
     Raises:
         UserError: the time is over.
     """
-    group = placement_group([dict(resources)] * workers, strategy="PACK")
+    wanted = f"{workers} workers with {_text(resources)} each"
+    wanted += "".join(f" and {_text(more)} beside them" for more in beside)
+    bundles = [dict(bundle) for bundle in [*[resources] * workers, *beside]]
+    group = placement_group(bundles, strategy="PACK")
     try:
         if group.wait(2.0):
             return
         if on_a_cluster():
-            emit({"event": "waiting", "for": f"{workers} workers with {_text(resources)} each"})
+            emit({"event": "waiting", "for": wanted})
             if group.wait(seconds):
                 return
     finally:
@@ -104,8 +113,7 @@ def check_placeable(
     free = ray.available_resources()  # type: ignore[no-untyped-call]
     left = ", ".join(f"{free.get(name, 0):g} {name}" for name in resources)
     raise UserError(
-        f"{workers} workers with {_text(resources)} each do not fit: "
-        f"the cluster has {have} ({left} free)",
+        f"{wanted} do not fit: the cluster has {have} ({left} free)",
         f"{way_out}, a larger cluster, or a longer --placement-timeout when it is about to grow",
     )
 

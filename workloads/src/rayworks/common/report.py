@@ -20,8 +20,9 @@ def result(
     run: Run,
     history: list[dict[str, Any]],
     device: str,
-    world_size: int,
     moments: dict[str, float],
+    *,
+    world_size: int | None = None,
     **numbers: Any,
 ) -> dict[str, Any]:
     """The content of result.json.
@@ -30,15 +31,15 @@ def result(
         run: the run.
         history: each epoch's numbers, from the first.
         device: where it trained.
-        world_size: with how many processes, at its end.
         moments: Unix times, `started` among them; those that happened are turned into seconds
             since then.
+        world_size: with how many processes at its end; None: with all that were asked for.
         numbers: what counts; `headline` names them, and `make deploy` shows them.
     """
     return {
         **summary(run, moments, **numbers),
         "history": history,
-        "world_size": world_size,
+        "world_size": world_size or run.world_size,
         "cpus_per_worker": run.cpus_per_worker,
         "device": device,
     }

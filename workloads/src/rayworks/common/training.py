@@ -5,6 +5,7 @@ What a run leaves under its storage path, in a folder of its name:
 run.json            the settings that it was begun with
 checkpoints/        the newest states; gone on from when the same run is started again
 metrics.json        each epoch's numbers, up to now
+steps.json          which steps are done, where a run has several
 result.json         written last: the numbers that count, those of each epoch, timings, versions
 learning-curve.png
 """
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit, at_terminal, reporter
 from rayworks.common.run import Run
+from rayworks.common.steps import STEPS
 from rayworks.common.storage import Store
 from rayworks.common.tracking import Tracking
 
@@ -43,7 +45,7 @@ def begun(run: Run) -> Iterator[tuple[Store, Emit]]:
     store = Store(run.folder)
     same = store.read_json("run.json") == {"settings": run.settings}
     if run.fresh or not same or store.read("result.json") is not None:
-        for name in (CHECKPOINTS, "metrics.json", "mlflow.json", "result.json"):
+        for name in (CHECKPOINTS, STEPS, "metrics.json", "mlflow.json", "result.json"):
             store.delete(name)
         store.delete("learning-curve.png")
     with reporter() as screen, Tracking(store, run.workload, run.run_name, screen.emit) as tracking:
@@ -105,7 +107,9 @@ def fit(
     least = run.min_workers or run.num_workers
     # The type is that of Ray's older interface, which knows no elastic number.
     workers: Any = run.num_workers if least == run.num_workers else (least, run.num_workers)
-    cluster.check_placeable(least, run.resources, run.placement_timeout, emit)
+    # Ray Data's tasks run beside the workers, and would wait for ever for a CPU.
+    beside = [cluster.DATA_TASK] if datasets else []
+    cluster.check_placeable(least, run.resources, run.placement_timeout, emit, beside=beside)
     moments["placeable"] = time.time()
     with cluster.heard(emit) as ear:
         trainer = Trainer(

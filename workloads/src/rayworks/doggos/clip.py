@@ -1,0 +1,102 @@
+"""CLIP's half that sees: an embedding for an image."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayworks.common.errors import UserError
+from rayworks.common.images import Pixels
+from rayworks.doggos.config import CLIP, TINY
+
+#: Mean and standard deviation of CLIP's channels, for pixels in 0 … 1: transformers'
+#: OPENAI_CLIP_MEAN and OPENAI_CLIP_STD, without its import.
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+TINY_EDGE = 32
+
+
+def cache(storage_path: str) -> str | None:
+    """Where weights are kept: on the shared storage, so that they are downloaded once.
+
+    None, the hub's own place, where HF_HOME says so or the storage is no folder.
+    """
+    if "HF_HOME" in os.environ or "://" in storage_path:
+        return None
+    return str(Path(storage_path).expanduser().resolve() / "huggingface")
+
+
+def edge(model: str, cache: str | None) -> int:
+    """Width and height in pixels of the images that a model takes.
+
+    Raises:
+        UserError: its configuration can be had neither from the cache nor from the hub.
+    """
+    if model == TINY:
+        return TINY_EDGE
+    from transformers import CLIPVisionConfig
+
+    try:
+        return int(CLIPVisionConfig.from_pretrained(model, cache_dir=cache).image_size)
+    except (OSError, ValueError) as error:
+        said = str(error).strip().splitlines() or [repr(error)]
+        raise UserError(
+            f"CLIP {model} is not in {cache or 'HF_HOME'} and cannot be downloaded: {said[0]}",
+            f"HF_ENDPOINT=<mirror>, --model <folder with {CLIP}>, or --model tiny",
+        ) from error
+
+
+class Embed:
+    """The model in one process.
+
+    Args:
+        model: a name on the hub, a folder, or TINY.
+        cache: where weights are kept.
+        device: cpu or cuda.
+        threads: torch's, on a CPU.
+    """
+
+    def __init__(self, model: str, cache: str | None, device: str, threads: int) -> None:
+        import torch
+        from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("high")
+        # CLIPModel.get_image_features without the half that reads, which is not even loaded.
+        if model == TINY:
+            torch.manual_seed(0)
+            config = CLIPVisionConfig(
+                hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+                image_size=TINY_EDGE, patch_size=8, projection_dim=64,
+            )  # fmt: skip
+            network: Any = CLIPVisionModelWithProjection(config)
+        else:
+            network = CLIPVisionModelWithProjection.from_pretrained(model, cache_dir=cache)
+        self._network = network.to(device).eval()
+        self._device = device
+        self._mean = 255 * torch.tensor(MEAN, device=device).view(3, 1, 1)
+        self._std = 255 * torch.tensor(STD, device=device).view(3, 1, 1)
+
+    def embed(self, images: Pixels) -> NDArray[np.float32]:
+        """Embeddings (n, d) of images (n, edge, edge, 3)."""
+        import torch
+
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device, torch.bfloat16, self._device == "cuda"),
+        ):
+            pixels = torch.as_tensor(images).to(self._device).permute(0, 3, 1, 2).float()
+            seen = self._network(pixel_values=(pixels - self._mean) / self._std).image_embeds
+        result: NDArray[np.float32] = seen.float().cpu().numpy()
+        return result
+
+    def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """For Ray Data: digest and embedding, of digest and image."""
+        if not len(batch["image"]):  # all corrupt
+            return {"digest": batch["digest"], "embedding": np.empty((0, 1), np.float32)}
+        return {"digest": batch["digest"], "embedding": self.embed(batch["image"])}

@@ -1,0 +1,58 @@
+"""The trained classifier in MLflow: a model of the training's run, and a version in the registry."""
+
+from __future__ import annotations
+
+import time
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from rayworks.common.storage import Store
+from rayworks.common.tracking import MLFLOW, PATIENCE
+from rayworks.doggos import saved
+
+
+def register(store: Store, name: str, scores: dict[str, float]) -> dict[str, Any]:
+    """Log the model with its signature and class map, and the scores; register a version of it.
+
+    Args:
+        store: the run's folder, with model.pt.
+        name: of the registered model.
+        scores: on the test images.
+
+    Returns:
+        model and version, as the registry has them.
+
+    Raises:
+        Exception: whatever MLflow's client raises when its server is away.
+    """
+    import mlflow
+    import mlflow.pytorch
+    from mlflow.models import infer_signature
+
+    model, about = saved.load(store)
+    example = np.zeros((1, about.embedding), np.float32)
+    signature = infer_signature(example, np.zeros((1, len(about.classes)), np.float32))
+    with mlflow.start_run(run_id=_run(store)):
+        info = mlflow.pytorch.log_model(
+            model,
+            name="model",
+            signature=signature,
+            registered_model_name=name,
+            # Said, not found out: MLflow would import the model in a process of its own.
+            pip_requirements=[f"torch=={metadata.version('torch').partition('+')[0]}"],
+            metadata={"classes": about.classes, "clip": about.clip, "epoch": about.epoch},
+        )
+        mlflow.log_dict(dict(enumerate(about.classes)), "classes.json")
+        mlflow.log_metrics({f"test_{key}": value for key, value in scores.items()})
+    return {"model": name, "version": int(info.registered_model_version)}
+
+
+def _run(store: Store) -> str:
+    """The training's run; the thread that begins it may be about to."""
+    for _ in range(int(PATIENCE)):
+        if known := store.read_json(MLFLOW):
+            return str(known["run_id"])
+        time.sleep(1)
+    raise TimeoutError("the training has no run in MLflow")
