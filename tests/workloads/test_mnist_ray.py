@@ -92,7 +92,7 @@ def test_it_serves_what_was_trained(trained: Store) -> None:
         assert httpx.delete(url, timeout=30).status_code == 405
 
         done = subprocess.run(
-            [*MNIST, "load", "--url", url, "--requests", "100", "--concurrency", "8", "--form", "image"],
+            [*MNIST, "load", "--url", url, "--requests", "100", "--form", "image"],
             env=ENV, capture_output=True, text=True, check=True,
         )  # fmt: skip
         measured = json.loads(done.stdout.splitlines()[-1])
