@@ -84,12 +84,9 @@ def launch(
             signal.pause()
         except RuntimeError as error:
             status = serve.status().applications.get(NAME)
-            said = (
-                [deployment.message for deployment in status.deployments.values()] if status else []
-            )
-            raise UserError(
-                _reason([str(error), *said]), "--verbose shows what Ray logs"
-            ) from error
+            said = [one.message for one in status.deployments.values()] if status else []
+            reason = _reason([str(error), *said])
+            raise UserError(reason, "--verbose shows what Ray logs") from error
         finally:
             serve.delete(NAME)
             if not cluster.on_a_cluster():
