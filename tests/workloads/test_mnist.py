@@ -192,6 +192,18 @@ def test_states_that_cannot_be_loaded(trained: Store) -> None:
         load(trained)
 
 
+def test_a_state_calls_nothing_but_networks(trained: Store, tmp_path: Path) -> None:
+    path = Path(trained.uri) / "checkpoints" / "state.pt"
+    state = torch.load(path)
+    metadata = json.loads(state["metadata"])
+    metadata["settings"] |= {"model": "os:mkdir", "dropout": str(tmp_path / "called")}
+    state["metadata"] = json.dumps(metadata)
+    torch.save(state, path)
+    with pytest.raises(UserError, match="os:mkdir is no network"):
+        load(trained)
+    assert not (tmp_path / "called").exists()
+
+
 def test_nothing_to_serve(tmp_path: Path) -> None:
     done = call("serve", "--storage-path", tmp_path / "none")
     assert done.exit_code == 1

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rayworks.common.errors import UserError
 from rayworks.common.run import Run
@@ -81,8 +80,15 @@ def network(model: str, dropout: float) -> nn.Module:
     Args:
         model: its class, `module:name`.
         dropout: what the class is called with.
+
+    Raises:
+        TypeError: it is something else. A checkpoint names its network, and that must not be a way
+            to have any function called.
     """
+    from torch import nn
+
     module, name = model.split(":")
-    build: Callable[[float], Any] = getattr(importlib.import_module(module), name)
-    built: nn.Module = build(dropout)
-    return built
+    build = getattr(importlib.import_module(module), name)
+    if not (isinstance(build, type) and issubclass(build, nn.Module)):
+        raise TypeError(f"{model} is no network")
+    return build(dropout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 from pathlib import Path
@@ -59,6 +60,8 @@ def launch(
 
         from rayworks.mnist.serve import Digits
 
+        if not verbose:
+            logging.getLogger("ray.serve").setLevel(logging.ERROR)
         # Serve would wait for ever.
         cluster.check_placeable(
             num_replicas,
@@ -80,7 +83,10 @@ def launch(
             signal.signal(signal.SIGTERM, _interrupt)
             signal.pause()
         except RuntimeError as error:
-            raise UserError(_reason(error), "--verbose shows what Ray logs") from error
+            status = serve.status().applications.get(NAME)
+            said = [one.message for one in status.deployments.values()] if status else []
+            reason = _reason([str(error), *said])
+            raise UserError(reason, "--verbose shows what Ray logs") from error
         finally:
             serve.delete(NAME)
             if not cluster.on_a_cluster():
@@ -99,8 +105,8 @@ def _refuse_taken(port: int) -> None:
         raise UserError(f"--port {port} cannot be used: {error}", "another --port") from error
 
 
-def _reason(error: Exception) -> str:
-    """The replica's own words, from a traceback that was passed on as a text."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line.startswith("rayworks.")] or [lines[0]]
-    return said[-1].partition("UserError: ")[2] or said[-1]
+def _reason(said: list[str]) -> str:
+    """A replica's own words, out of the tracebacks that Serve passes on; else all of it."""
+    lines = [line.strip() for text in said for line in text.splitlines()]
+    own = [line.partition("UserError: ")[2] for line in lines if "UserError: " in line]
+    return own[-1] if own else "\n".join(lines)
