@@ -12,6 +12,8 @@ from rayworks import __version__
 WORKLOADS = {
     "data-pipeline": "rayworks.data_pipeline.cli:data_pipeline",
     "fashion-mnist": "rayworks.fashion_mnist.cli:fashion_mnist",
+    "pytorch-benchmark": "rayworks.pytorch_benchmark.cli:pytorch_benchmark",
+    "sleepy-pid": "rayworks.sleepy_pid.cli:sleepy_pid",
     "xgboost-benchmark": "rayworks.xgboost_benchmark.cli:xgboost_benchmark",
 }
 
