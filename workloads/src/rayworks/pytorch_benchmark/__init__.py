@@ -1,0 +1,1 @@
+"""A small network on generated images: training and prediction, timed."""
