@@ -29,7 +29,7 @@ NAME = "doggos"
     help="CLIP on Hugging Face's hub (HF_ENDPOINT names a mirror, HF_HOME another cache than the "
     "storage), or a folder. tiny: small and random, needs no network.",
 )
-@click.option("--generated-images", default=400, help="How many images are generated.")
+@click.option("--generated-images", default=1000, help="How many images are generated.")
 @click.option("--until", type=click.Choice(STEPS), default=STEPS[-1], help="Stop after this step.")
 @click.option("--epochs", default=20, envvar="EPOCHS", help="Passes over the training data.")
 @click.option("--batch-size", default=256, help="Images a step, over all workers.")
@@ -59,7 +59,12 @@ def doggos(smoke_test: bool, **options: Any) -> None:
     On a laptop:  rayworks doggos --data generated --model tiny
     """
     if smoke_test:
-        options |= {"data": "generated", "model": "tiny", "generated_images": 160}
+        options |= {
+            "data": "generated",
+            "model": "tiny",
+            "generated_images": 160,
+            "batch_size": 32 * options["num_workers"],
+        }
     config = Config(workload=NAME, **options)
     from rayworks.doggos.run import run
 

@@ -1,4 +1,4 @@
-"""The trained classifier in MLflow: a model of the training's run, and a version in the registry."""
+"""The trained classifier in MLflow: a model of the training's run, with a version of its own."""
 
 from __future__ import annotations
 
