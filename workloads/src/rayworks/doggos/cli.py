@@ -48,7 +48,7 @@ NAME = "doggos"
 )
 @run_options(NAME, num_workers=1)
 def doggos(smoke_test: bool, **options: Any) -> None:
-    r"""Embed images with CLIP, train a classifier over the embeddings, and evaluate it.
+    """Embed images with CLIP, train a classifier over the embeddings, and evaluate it.
 
     Four steps: embed, train, infer, evaluate. Started again before its end, a run goes on with the
     step (and the epoch) that it was at; what is embedded is kept by content, for all runs. Leaves
@@ -57,7 +57,7 @@ def doggos(smoke_test: bool, **options: Any) -> None:
 
     \b
     On a laptop:  rayworks doggos --data generated --model tiny
-    """
+    """  # noqa: D301 - click wants the character itself
     if smoke_test:
         options |= {
             "data": "generated",

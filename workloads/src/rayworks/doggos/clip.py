@@ -42,7 +42,8 @@ def edge(model: str, cache: str | None) -> int:
     from transformers import CLIPVisionConfig
 
     try:
-        return int(CLIPVisionConfig.from_pretrained(model, cache_dir=cache).image_size)
+        config: Any = CLIPVisionConfig.from_pretrained(model, cache_dir=cache)
+        return int(config.image_size)
     except (OSError, ValueError) as error:
         said = str(error).strip().splitlines() or [repr(error)]
         raise UserError(

@@ -44,7 +44,8 @@ def register(store: Store, name: str, scores: dict[str, float]) -> dict[str, Any
             pip_requirements=[f"torch=={metadata.version('torch').partition('+')[0]}"],
             metadata={"classes": about.classes, "clip": about.clip, "epoch": about.epoch},
         )
-        mlflow.log_dict(dict(enumerate(about.classes)), "classes.json")
+        class_map = {str(label): name for label, name in enumerate(about.classes)}
+        mlflow.log_dict(class_map, "classes.json")
         mlflow.log_metrics({f"test_{key}": value for key, value in scores.items()})
     return {"model": name, "version": int(info.registered_model_version)}
 

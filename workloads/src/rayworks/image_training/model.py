@@ -21,6 +21,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Network(nn.Module):
     """ResNet-18 with the 1000 outputs of ImageNet, on pixels as they come from a file."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.resnet = resnet18(weights=None)
@@ -43,11 +46,11 @@ def pretrained() -> dict[str, Any]:
     """
     url = ResNet18_Weights.DEFAULT.url
     try:
-        weights: dict[str, Any] = torch.hub.load_state_dict_from_url(  # type: ignore[no-untyped-call]
+        weights: dict[str, Any] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", progress=False, weights_only=True
         )
     except (OSError, RuntimeError) as error:
-        place = Path(torch.hub.get_dir()) / "checkpoints"  # type: ignore[no-untyped-call]
+        place = Path(torch.hub.get_dir()) / "checkpoints"
         raise UserError(
             f"the pretrained weights cannot be downloaded from {url}: {error}",
             f"--weights none, or put that file into {place} (TORCH_HOME says where)",
