@@ -23,7 +23,7 @@ from PIL import Image
 
 from rayworks.common import shapes
 from rayworks.common.images import decode
-from rayworks.doggos.clip import MEAN, STD
+from rayworks.doggos.clip import MEAN, STD, Embed, edge
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -155,3 +155,29 @@ def test_images_reach_the_model_as_clips_processor_would_have_them() -> None:
     ours = decode(buffer.getvalue(), 32, stretch=False).transpose(2, 0, 1) / 255
     ours = (ours - np.reshape(MEAN, (3, 1, 1))) / np.reshape(STD, (3, 1, 1))
     assert np.abs(ours - wanted).max() < 1e-2
+
+
+def test_a_whole_clip_is_loaded_from_a_folder(tmp_path: Path) -> None:
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    small |= {"num_attention_heads": 2}
+    torch.manual_seed(1)
+    whole = CLIPModel(
+        CLIPConfig(
+            vision_config={**small, "image_size": 48, "patch_size": 16},
+            text_config={**small, "vocab_size": 99},
+            projection_dim=24,
+        )
+    ).eval()
+    whole.save_pretrained(tmp_path)
+    assert edge(str(tmp_path), None) == 48
+    images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+    pixels = images.transpose(0, 3, 1, 2) / 255
+    pixels = (pixels - np.reshape(MEAN, (3, 1, 1))) / np.reshape(STD, (3, 1, 1))
+    with torch.inference_mode():
+        wanted = whole.get_image_features(torch.tensor(pixels, dtype=torch.float32))
+    ours = Embed(str(tmp_path), None, "cpu", 1).embed(images)
+    assert ours.shape == (3, 24)
+    assert np.abs(ours - wanted.pooler_output.numpy()).max() < 1e-5
