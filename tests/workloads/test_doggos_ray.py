@@ -147,7 +147,7 @@ def test_images_reach_the_model_as_clips_processor_would_have_them() -> None:
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     processor = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32)
-    assert (processor.image_mean, processor.image_std) == (list(MEAN), list(STD))
+    assert [*processor.image_mean, *processor.image_std] == [*MEAN, *STD]
     noise = np.random.default_rng(0).integers(0, 256, (50, 81, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "PNG")
