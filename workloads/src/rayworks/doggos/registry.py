@@ -32,13 +32,15 @@ def register(store: Store, name: str, scores: dict[str, float]) -> dict[str, Any
     from mlflow.models import infer_signature
 
     model, about = saved.load(store)
-    example = np.zeros((1, about.embedding), np.float32)
-    signature = infer_signature(example, np.zeros((1, len(about.classes)), np.float32))
+    # Two rows: MLflow exports the graph, and would take a single one for the only size there is.
+    example = np.zeros((2, about.embedding), np.float32)
+    signature = infer_signature(example, np.zeros((2, len(about.classes)), np.float32))
     with mlflow.start_run(run_id=_run(store)):
         info = mlflow.pytorch.log_model(
             model,
             name="model",
             signature=signature,
+            input_example=example,
             registered_model_name=name,
             # Said, not found out: MLflow would import the model in a process of its own.
             pip_requirements=[f"torch=={metadata.version('torch').partition('+')[0]}"],
