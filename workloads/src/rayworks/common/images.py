@@ -62,7 +62,7 @@ def find(uri: str, hint: str) -> Files:
     Raises:
         UserError: the folder is missing, cannot be reached, or has neither images nor Parquet.
     """
-    from pyarrow import fs
+    from pyarrow import fs  # type: ignore[import-untyped]
 
     try:
         if "://" in uri:

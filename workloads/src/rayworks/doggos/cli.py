@@ -29,7 +29,7 @@ NAME = "doggos"
     help="CLIP on Hugging Face's hub (HF_ENDPOINT names a mirror, HF_HOME another cache than the "
     "storage), or a folder. tiny: small and random, needs no network.",
 )
-@click.option("--generated-images", default=400, help="How many images are generated.")
+@click.option("--generated-images", default=1000, help="How many images are generated.")
 @click.option("--until", type=click.Choice(STEPS), default=STEPS[-1], help="Stop after this step.")
 @click.option("--epochs", default=20, envvar="EPOCHS", help="Passes over the training data.")
 @click.option("--batch-size", default=256, help="Images a step, over all workers.")
@@ -48,7 +48,7 @@ NAME = "doggos"
 )
 @run_options(NAME, num_workers=1)
 def doggos(smoke_test: bool, **options: Any) -> None:
-    r"""Embed images with CLIP, train a classifier over the embeddings, and evaluate it.
+    """Embed images with CLIP, train a classifier over the embeddings, and evaluate it.
 
     Four steps: embed, train, infer, evaluate. Started again before its end, a run goes on with the
     step (and the epoch) that it was at; what is embedded is kept by content, for all runs. Leaves
@@ -57,9 +57,14 @@ def doggos(smoke_test: bool, **options: Any) -> None:
 
     \b
     On a laptop:  rayworks doggos --data generated --model tiny
-    """
+    """  # noqa: D301 - click wants the character itself
     if smoke_test:
-        options |= {"data": "generated", "model": "tiny", "generated_images": 160}
+        options |= {
+            "data": "generated",
+            "model": "tiny",
+            "generated_images": 160,
+            "batch_size": 32 * options["num_workers"],
+        }
     config = Config(workload=NAME, **options)
     from rayworks.doggos.run import run
 

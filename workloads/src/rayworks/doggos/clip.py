@@ -1,4 +1,4 @@
-"""CLIP's half that sees: an embedding for an image."""
+"""CLIP, of which the half that sees is used: an embedding for an image."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def edge(model: str, cache: str | None) -> int:
     from transformers import CLIPVisionConfig
 
     try:
-        return int(CLIPVisionConfig.from_pretrained(model, cache_dir=cache).image_size)
+        config: Any = CLIPVisionConfig.from_pretrained(model, cache_dir=cache)
+        return int(config.image_size)
     except (OSError, ValueError) as error:
         said = str(error).strip().splitlines() or [repr(error)]
         raise UserError(
@@ -63,20 +64,21 @@ class Embed:
 
     def __init__(self, model: str, cache: str | None, device: str, threads: int) -> None:
         import torch
-        from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+        from transformers import CLIPConfig, CLIPModel
 
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision("high")
-        # CLIPModel.get_image_features without the half that reads, which is not even loaded.
         if model == TINY:
             torch.manual_seed(0)
-            config = CLIPVisionConfig(
-                hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-                image_size=TINY_EDGE, patch_size=8, projection_dim=64,
-            )  # fmt: skip
-            network: Any = CLIPVisionModelWithProjection(config)
+            half = {
+                "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+            }  # fmt: skip
+            seeing = {**half, "image_size": TINY_EDGE, "patch_size": 8}
+            config = CLIPConfig(vision_config=seeing, text_config=half, projection_dim=64)
+            network: Any = CLIPModel(config)
         else:
-            network = CLIPVisionModelWithProjection.from_pretrained(model, cache_dir=cache)
+            network = CLIPModel.from_pretrained(model, cache_dir=cache)
         self._network = network.to(device).eval()
         self._device = device
         self._mean = 255 * torch.tensor(MEAN, device=device).view(3, 1, 1)
@@ -91,8 +93,9 @@ class Embed:
             torch.autocast(self._device, torch.bfloat16, self._device == "cuda"),
         ):
             pixels = torch.as_tensor(images).to(self._device).permute(0, 3, 1, 2).float()
-            seen = self._network(pixel_values=(pixels - self._mean) / self._std).image_embeds
-        result: NDArray[np.float32] = seen.float().cpu().numpy()
+            pixels = (pixels - self._mean) / self._std
+            seen = self._network.get_image_features(pixel_values=pixels)
+        result: NDArray[np.float32] = seen.pooler_output.float().cpu().numpy()
         return result
 
     def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

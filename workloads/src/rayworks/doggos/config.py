@@ -23,7 +23,8 @@ class Config(Run):
     """A classifier of images over their embeddings."""
 
     SETTINGS: ClassVar[tuple[str, ...]] = (
-        "data", "model", "epochs", "batch_size", "hidden", "dropout", "lr", "seed", "on_corrupt",
+        "data", "model", "generated_images", "epochs", "batch_size", "hidden", "dropout", "lr",
+        "seed", "on_corrupt",
     )  # fmt: skip
 
     data: str
@@ -31,7 +32,7 @@ class Config(Run):
     GENERATED."""
     model: str
     """CLIP: a name on Hugging Face's hub, a folder, or TINY."""
-    generated_images: int = 400
+    generated_images: int = 1000
     """How many images GENERATED has."""
     until: str = STEPS[-1]
     """The last step to do."""

@@ -89,7 +89,7 @@ def split(
     of_class = defaultdict(list)
     for path in sorted(paths):
         of_class[folders[path]].append(path)
-    result = {}
+    result: dict[str, str] = {}
     for name, members in of_class.items():
         generator = np.random.default_rng((seed, zlib.crc32(name.encode())))
         order = [members[n] for n in generator.permutation(len(members))]

@@ -52,7 +52,7 @@ class Cache:
 
     def read(self) -> tuple[dict[str, int], NDArray[np.float32]]:
         """Digest → row, and the embeddings (n, d)."""
-        if self._store.read("first") is None:
+        if self._store.read("begun") is None:
             return {}, np.empty((0, 0), np.float32)
         table = pq.read_table(self._store.path("parts"), columns=["digest", "embedding"])
         flat = table["embedding"].combine_chunks().flatten().to_numpy()
@@ -65,7 +65,7 @@ class Cache:
         buffer = io.BytesIO()
         pq.write_table(pa.table(columns), buffer)
         self._store.write(f"parts/{uuid.uuid4().hex}.parquet", buffer.getvalue())
-        self._store.write("first", b"")
+        self._store.write("begun", b"")
 
 
 def embed(config: Config, files: Files, emit: Emit) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The trained classifier in MLflow: a model of the training's run, and a version in the registry."""
+"""The trained classifier in MLflow: a model of the training's run, with a version of its own."""
 
 from __future__ import annotations
 
@@ -32,19 +32,22 @@ def register(store: Store, name: str, scores: dict[str, float]) -> dict[str, Any
     from mlflow.models import infer_signature
 
     model, about = saved.load(store)
-    example = np.zeros((1, about.embedding), np.float32)
-    signature = infer_signature(example, np.zeros((1, len(about.classes)), np.float32))
+    # Two rows: MLflow exports the graph, and would take a single one for the only size there is.
+    example = np.zeros((2, about.embedding), np.float32)
+    signature = infer_signature(example, np.zeros((2, len(about.classes)), np.float32))
     with mlflow.start_run(run_id=_run(store)):
         info = mlflow.pytorch.log_model(
             model,
             name="model",
             signature=signature,
+            input_example=example,
             registered_model_name=name,
             # Said, not found out: MLflow would import the model in a process of its own.
             pip_requirements=[f"torch=={metadata.version('torch').partition('+')[0]}"],
             metadata={"classes": about.classes, "clip": about.clip, "epoch": about.epoch},
         )
-        mlflow.log_dict(dict(enumerate(about.classes)), "classes.json")
+        class_map = {str(label): name for label, name in enumerate(about.classes)}
+        mlflow.log_dict(class_map, "classes.json")
         mlflow.log_metrics({f"test_{key}": value for key, value in scores.items()})
     return {"model": name, "version": int(info.registered_model_version)}
 

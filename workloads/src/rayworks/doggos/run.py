@@ -83,9 +83,9 @@ class _Work:
         from rayworks.doggos import saved, worker
         from rayworks.doggos.loop import Arrays
 
-        _, *train = self._arrays("train")
-        _, *val = self._arrays("val")
-        arrays = Arrays((train[0], train[1]), (val[0], val[1]))
+        _, train, train_labels = self._arrays("train")
+        _, val, val_labels = self._arrays("val")
+        arrays = Arrays((train, train_labels), (val, val_labels))
         settings = {
             "config": self.config,
             "arrays": ray.put(arrays),
@@ -98,7 +98,7 @@ class _Work:
         metadata = saved.Metadata(
             classes=self.images.classes,
             clip=self.config.model,
-            embedding=train[0].shape[1],
+            embedding=train.shape[1],
             hidden=self.config.hidden,
             epoch=best["epoch"],
         )

@@ -34,7 +34,7 @@ def save(store: Store, metadata: Metadata, weights: dict[str, Any]) -> None:
     import torch
 
     buffer = io.BytesIO()
-    tensors = {name: torch.as_tensor(array) for name, array in weights.items()}
+    tensors = {name: torch.tensor(array) for name, array in weights.items()}
     torch.save({"metadata": json.dumps(asdict(metadata)), "model": tensors}, buffer)
     store.write(MODEL, buffer.getvalue())
 

@@ -63,7 +63,7 @@ NAME = "image-training"
 )
 @run_options(NAME, num_workers=1)
 def image_training(smoke_test: bool, test_output_json: Path | None, **options: Any) -> None:
-    r"""Train ResNet-18 on folders of images, read by Ray Data, data-parallel over Ray workers.
+    """Train ResNet-18 on folders of images, read by Ray Data, data-parallel over Ray workers.
 
     Leaves result.json, learning-curve.png, model.pt and checkpoints in STORAGE_PATH/RUN_NAME, and
     with --pipeline predictions/. Started again before its end, a run goes on from its last
@@ -71,7 +71,7 @@ def image_training(smoke_test: bool, test_output_json: Path | None, **options: A
 
     \b
     On a laptop:  rayworks image-training --smoke-test --pipeline
-    """
+    """  # noqa: D301 - click wants the character itself
     if smoke_test:
         options |= {
             "data_uri": "generated", "data_size_gb": 0.0007, "weights": "none", "num_epochs": 1,

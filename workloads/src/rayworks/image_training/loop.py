@@ -58,7 +58,7 @@ class Training:
         self.network = Network()
         if weights is not None:
             self.network.resnet.load_state_dict(weights)
-        self.network.to(self.device, memory_format=torch.channels_last)
+        self.network.to(self.device).to(memory_format=torch.channels_last)
         self._parallel: nn.Module = self.network
         if place.world_size > 1:
             self._parallel = DistributedDataParallel(self.network, gradient_as_bucket_view=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Network(nn.Module):
     """ResNet-18 with the 1000 outputs of ImageNet, on pixels as they come from a file."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.resnet = resnet18(weights=None)
@@ -35,21 +39,27 @@ class Network(nn.Module):
         return logits
 
 
-def pretrained() -> dict[str, Any]:
-    """ImageNet's weights, from torch's cache (TORCH_HOME), or downloaded to it.
+def pretrained(storage_path: str) -> dict[str, Any]:
+    """ImageNet's weights, from the storage, or downloaded to it.
+
+    Args:
+        storage_path: of the runs; torch's own cache is used where TORCH_HOME says so, or where
+            this is no folder.
 
     Raises:
         UserError: they are not there, and cannot be downloaded.
     """
     url = ResNet18_Weights.DEFAULT.url
+    place = Path(torch.hub.get_dir(), "checkpoints")
+    if "TORCH_HOME" not in os.environ and "://" not in storage_path:
+        place = Path(storage_path).expanduser() / "torch"
     try:
-        weights: dict[str, Any] = torch.hub.load_state_dict_from_url(  # type: ignore[no-untyped-call]
-            url, map_location="cpu", progress=False, weights_only=True
+        weights: dict[str, Any] = torch.hub.load_state_dict_from_url(
+            url, model_dir=str(place), map_location="cpu", progress=False, weights_only=True
         )
     except (OSError, RuntimeError) as error:
-        place = Path(torch.hub.get_dir()) / "checkpoints"  # type: ignore[no-untyped-call]
         raise UserError(
             f"the pretrained weights cannot be downloaded from {url}: {error}",
-            f"--weights none, or put that file into {place} (TORCH_HOME says where)",
+            f"--weights none, or put that file into {place}",
         ) from error
     return weights

@@ -47,7 +47,7 @@ class Predict:
         self._device = device
         self._network = Network()
         self._network.load_state_dict(saved["model"])
-        self._network.to(device, memory_format=torch.channels_last).eval()
+        self._network.to(device).to(memory_format=torch.channels_last).eval()
 
     def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """path, label, prediction and its probability, a row an image."""

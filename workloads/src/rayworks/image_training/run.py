@@ -109,7 +109,7 @@ def _train(
     if config.weights == "pretrained":
         from rayworks.image_training.model import pretrained
 
-        weights = ray.put(pretrained())
+        weights = ray.put(pretrained(config.storage_path))
     with listening(emit) as corrupt:
         images = data.images(config, found, corrupt)
         settings = {

@@ -70,13 +70,13 @@ def on_ray(job: dict[str, Any]) -> Outcome | None:
         size = config.batch_size // place.world_size
 
         def on_device(batch: dict[str, Any]) -> dict[str, Tensor]:
-            pinned = place.device == "cuda"
             tensors = {name: torch.as_tensor(batch[name]) for name in ("image", "label")}
-            if pinned:
-                tensors = {
-                    k: v.pin_memory().to("cuda", non_blocking=True) for k, v in tensors.items()
-                }
-            return tensors
+            if place.device == "cpu":
+                return tensors
+            return {
+                name: tensor.pin_memory().to(place.device, non_blocking=True)
+                for name, tensor in tensors.items()
+            }
 
         for batch in shard.iter_batches(
             batch_size=size,
