@@ -11,6 +11,7 @@ from rayworks import __version__
 #: Every workload that is a command: its name, and where its click command stands.
 WORKLOADS = {
     "fashion-mnist": "rayworks.fashion_mnist.cli:fashion_mnist",
+    "fine-tune": "rayworks.fine_tune.cli:fine_tune",
 }
 
 
