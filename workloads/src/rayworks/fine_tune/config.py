@@ -61,8 +61,8 @@ class Config(Run):
         if self.strategy == "deepspeed" and find_spec("deepspeed") is None:
             raise UserError(
                 "--strategy deepspeed needs the package deepspeed, which is not installed",
-                "--strategy fsdp; or pip install deepspeed, "
-                "on a cluster the chart's value `packages: {deepspeed: ==0.18.2}`",
+                "--strategy fsdp; or pip install deepspeed, on a cluster by the chart's value "
+                "`packages` (deepspeed: ==0.19.8)",
             )
         if (self.text is None) == (self.dataset is None):
             raise UserError(

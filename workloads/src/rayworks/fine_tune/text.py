@@ -119,8 +119,7 @@ def from_hub(name: str, cache: Path | None) -> list[str]:
     except ImportError as error:
         raise UserError(
             f"--dataset {name} needs the package datasets, which is not installed",
-            "pip install datasets, on a cluster the chart's value `packages: {datasets: ==4.4.1}`; "
-            f"{way_out}",
+            f"pip install datasets, on a cluster by the chart's value `packages`; {way_out}",
         ) from error
     place, _, configuration = name.partition(":")
     try:
