@@ -12,6 +12,7 @@ from rayworks import __version__
 WORKLOADS = {
     "fashion-mnist": "rayworks.fashion_mnist.cli:fashion_mnist",
     "fine-tune": "rayworks.fine_tune.cli:fine_tune",
+    "tune-fashion-mnist": "rayworks.tune_fashion_mnist.cli:tune_fashion_mnist",
 }
 
 

@@ -117,7 +117,7 @@ class Training:
             start = time.perf_counter()
             train_loss = self._train_epoch(number, on_step)
             seconds = time.perf_counter() - start
-            loss, accuracy = self._evaluate()
+            loss, accuracy = self.evaluate()
             rate = len(self._train[1]) / seconds
             self.history.append(Epoch(number, train_loss, loss, accuracy, seconds, rate))
             on_epoch()
@@ -149,7 +149,7 @@ class Training:
         sums = self._over_ranks(torch.stack([total, total.new_tensor(len(truth))]))
         return float(sums[0] / sums[1])
 
-    def _evaluate(self) -> tuple[float, float]:
+    def evaluate(self) -> tuple[float, float]:
         """Mean loss and accuracy over the test images, each seen by one rank."""
         images, labels = (part[self.rank :: self.world_size] for part in self._test)
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
