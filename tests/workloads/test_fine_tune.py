@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -286,3 +287,17 @@ def test_the_model_left_goes_on_with_a_text(config: Config, blocks: Blocks, tmp_
     assert len(greedy[0].rstrip("\n")) > 3
     done = call(*options, "--run-name", "other")
     assert done.stderr.startswith(f"error: {tmp_path}/other has no trained model")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = """
+import sys
+from click.testing import CliRunner
+from rayworks.cli import main
+for arguments in (["fine-tune"], ["fine-tune", "generate"], ["tune-fashion-mnist"]):
+    result = CliRunner().invoke(main, [*arguments, "--help"])
+    assert result.exit_code == 0, result.output
+heavy = {"torch", "ray", "numpy", "pyarrow", "transformers", "tokenizers"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -84,12 +84,13 @@ def to_the_end(process: subprocess.Popen[str]) -> list[Any]:
 def test_lost_workers_and_another_world_size_change_no_number(start: Start, tmp_path: Path) -> None:
     # Two workers, one of which is killed: it costs at most one epoch.
     whole = start("--run-name", "whole", "--num-workers", 2)
-    events(whole, after_epoch(1))
+    events(whole, after_epoch(2))
     workers = train_workers(whole.pid)
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
     rest = to_the_end(whole)
-    assert [event["event"] for event in rest].count("resumed") == 1
+    (resumed,) = [event for event in rest if event["event"] == "resumed"]
+    assert resumed["after_epoch"] >= 1
 
     # Two workers until the driver is killed, then one.
     cut = start("--run-name", "cut", "--num-workers", 2)

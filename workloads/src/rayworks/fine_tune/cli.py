@@ -78,7 +78,7 @@ def fine_tune(context: click.Context, **options: Any) -> None:
     if options.pop("smoke_test"):
         options |= {
             "model": TINY, "dataset": PYDOC, "text": None, "block_size": 128,
-            "micro_batch_size": 32, "batch_size": 64, "epochs": 1, "lr": 2e-3,
+            "micro_batch_size": 32, "batch_size": 64, "held_out": 0.5, "epochs": 1, "lr": 2e-3,
         }  # fmt: skip
     config = Config(workload=NAME, **options)
     from rayworks.fine_tune.train import run

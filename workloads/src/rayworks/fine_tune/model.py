@@ -33,13 +33,9 @@ def located(name: str, cache: Path | None) -> str:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    options: dict[str, Any] = {"cache_dir": cache, "allow_patterns": FILES}
     try:
-        return snapshot_download(name, local_files_only=True, **options)
-    except (LocalEntryNotFoundError, HFValidationError):
-        pass  # not there yet, or no name at all, which the next call says better
-    try:
-        return snapshot_download(name, **options)
+        # Compares what is in the cache with the hub; takes it as it is where there is no network.
+        return snapshot_download(name, cache_dir=cache, allow_patterns=list(FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise UserError(

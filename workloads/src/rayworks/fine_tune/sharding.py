@@ -67,8 +67,10 @@ class Fsdp:
     def __init__(self, model: nn.Module, place: Place) -> None:
         self._gpu = place.device == "cuda"
         self._alone = place.world_size == 1
-        self.module = model.to(place.device)
-        if not self._alone:
+        self.module = model
+        if self._alone:
+            model.to(place.device)
+        else:  # moved part by part as it is sharded: a GPU never holds it whole
             mesh = init_device_mesh(place.device, (place.world_size,))
             policy = MixedPrecisionPolicy(
                 param_dtype=torch.bfloat16 if self._gpu else None, reduce_dtype=torch.float32
