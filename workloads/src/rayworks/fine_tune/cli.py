@@ -63,7 +63,7 @@ NAME = "fine-tune"
 )
 @run_options(NAME)
 @click.pass_context
-def fine_tune(context: click.Context, **options: Any) -> None:
+def fine_tune(context: click.Context, /, **options: Any) -> None:
     r"""Fine-tune a causal language model, its state sharded over Ray workers.
 
     Leaves result.json, learning-curve.png, the model and checkpoints in STORAGE_PATH/RUN_NAME.

@@ -130,7 +130,7 @@ class Training:
         total = torch.zeros((), dtype=torch.float64)
         self.sharded.module.eval()
         with torch.no_grad():  # FSDP2 cannot gather under inference_mode
-            for part in mine.split(self.config.micro_batch_size):
+            for part in torch.split(mine, self.config.micro_batch_size):
                 losses = self._losses(self._held_out[part % count]).double().cpu()
                 total += losses[part < count].sum()
         return self._over_ranks(total) / count
@@ -145,7 +145,8 @@ class Training:
         self.sharded.module.train()
         for step in range(self.steps):
             batch = order[step * config.batch_size : (step + 1) * config.batch_size]
-            parts = batch[place.rank :: place.world_size].split(config.micro_batch_size)
+            mine = batch[place.rank :: place.world_size]
+            parts = torch.split(mine, config.micro_batch_size)
             for at, part in enumerate(parts, start=1):
                 loss = self._losses(self._train[part]).sum() / share
                 self.sharded.backward(loss, last=at == len(parts))

@@ -62,7 +62,7 @@ def tokenizer(place: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        found = AutoTokenizer.from_pretrained(place)  # type: ignore[no-untyped-call]
+        found = AutoTokenizer.from_pretrained(place)
     except (OSError, ValueError) as error:
         raise _unreadable(place, "tokenizer", error) from error
     if found.eos_token_id is None:
@@ -134,9 +134,9 @@ def _bytes() -> Any:
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     inner = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-    inner.decoder = decoders.ByteLevel()  # type: ignore[assignment]
-    return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=END)
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=END)  # type: ignore[no-untyped-call]
 
 
 def _unreadable(place: str, what: str, error: Exception) -> UserError:

@@ -9,7 +9,6 @@ import contextlib
 from typing import Any, Protocol
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -17,6 +16,8 @@ from torch.distributed.checkpoint.state_dict import (
     get_state_dict,
     set_state_dict,
 )
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
@@ -101,12 +102,12 @@ class Fsdp:
 
     def save(self, folder: str) -> None:
         """In torch's distributed format, which knows no world size."""
-        dcp.save(self._state(), checkpoint_id=folder)
+        save(self._state(), checkpoint_id=folder)
 
     def load(self, folder: str) -> None:
         """What any number of ranks has saved."""
         state = self._state()
-        dcp.load(state, checkpoint_id=folder)
+        load(state, checkpoint_id=folder)
         set_state_dict(
             self.module,
             self._optimizer,
@@ -117,8 +118,8 @@ class Fsdp:
     def weights(self) -> dict[str, Tensor]:
         """Gathered one after the other."""
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-        found: dict[str, Tensor] = get_model_state_dict(self.module, options=options)
-        return found
+        found: Any = get_model_state_dict(self.module, options=options)
+        return dict(found)
 
     def _state(self) -> dict[str, Any]:
         model, optimizer = get_state_dict(self.module, self._optimizer)

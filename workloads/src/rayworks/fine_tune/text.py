@@ -98,7 +98,7 @@ def from_files(path: Path) -> list[str]:
 
 def pydoc() -> list[str]:
     """Python's language reference by topics, some 700 kB, as `help()` shows it."""
-    from pydoc_data.topics import topics  # type: ignore[import-not-found]
+    from pydoc_data.topics import topics
 
     return [topics[name] for name in sorted(topics)]
 

@@ -60,10 +60,11 @@ class Zero:
         os.environ |= {"DS_ACCELERATOR": place.device, "LOCAL_RANK": "0"}
         import deepspeed  # type: ignore[import-not-found]
         import torch.distributed as dist
+        from torch.distributed import HashStore  # type: ignore[attr-defined]
 
         if not dist.is_initialized():  # DeepSpeed needs a group for one, too
             backend = "nccl" if place.device == "cuda" else "gloo"
-            dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+            dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
         self.module, *_ = deepspeed.initialize(
             model=model,
             model_parameters=model.parameters(),

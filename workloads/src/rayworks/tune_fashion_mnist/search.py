@@ -55,7 +55,7 @@ def run(search: Search, started: float) -> dict[str, Any]:
         moments["placeable"] = time.time()
         grid = _search(search, split(images, search.seed), store, emit)
         moments["searched"] = time.time()
-        trials = [_summary(found) for found in grid]
+        trials = [_summary(grid[number]) for number in range(len(grid))]
         if not any(one["history"] for one in trials):
             said = str(grid.errors[0]).strip().splitlines()[-1] if grid.errors else "no reason"
             raise UserError(f"no trial ended well: {said}", "--verbose shows what Ray logs")
