@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from rayworks.classifier.config import Config
 from rayworks.classifier.data import Images
 from rayworks.classifier.pixels import pixels
+from rayworks.common import seeds
 from rayworks.common.factored import FactoredDataParallel
 
 #: Steps between two calls of on_step: rare enough to cost nothing.
@@ -118,7 +118,7 @@ class Training:
             start = time.perf_counter()
             train_loss = self._train_epoch(number, on_step)
             seconds = time.perf_counter() - start
-            loss, accuracy = self._evaluate()
+            loss, accuracy = self.evaluate()
             rate = len(self._train[1]) / seconds
             self.history.append(Epoch(number, train_loss, loss, accuracy, seconds, rate))
             on_epoch()
@@ -126,7 +126,7 @@ class Training:
     def _train_epoch(self, number: int, on_step: Callable[[int, int, int], None]) -> float:
         if isinstance(self._parallel, FactoredDataParallel):
             self._parallel.align()
-        torch.manual_seed(_seed(self.config.seed, number, self.rank))
+        torch.manual_seed(seeds.seed(self.config.seed, number, self.rank))
         order = shard(len(self._train[1]), self.config.seed, number, self.rank, self.world_size)
         images, labels = self._train
         # The whole share at once: gathering and scaling 16 images a step would cost more
@@ -150,7 +150,7 @@ class Training:
         sums = self._over_ranks(torch.stack([total, total.new_tensor(len(truth))]))
         return float(sums[0] / sums[1])
 
-    def _evaluate(self) -> tuple[float, float]:
+    def evaluate(self) -> tuple[float, float]:
         """Mean loss and accuracy over the test images, each seen by one rank."""
         images, labels = (part[self.rank :: self.world_size] for part in self._test)
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
@@ -178,15 +178,10 @@ def shard(count: int, seed: int, epoch: int, rank: int, world_size: int) -> Tens
     The ranks take turns, so that a step sees the same samples whatever the world size. All ranks
     get equally many: when count is not a multiple, the first samples of the order come twice.
     """
-    generator = torch.Generator().manual_seed(_seed(seed, epoch))
+    generator = torch.Generator().manual_seed(seeds.seed(seed, epoch))
     order = torch.randperm(count, generator=generator)
     missing = -count % world_size
     return torch.cat([order, order[:missing]])[rank::world_size]
-
-
-def _seed(*numbers: int) -> int:
-    """One 63-bit seed from several numbers, well mixed."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _tensors(images: Any, labels: Any, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,7 @@ def run(config: Config, started: float) -> dict[str, Any]:
         UserError: the run cannot start, or failed for good.
     """
     moments = {"started": started}
-    images = load(config.dataset, _data_dir(config))
+    images = load(config.dataset, data_dir(config))
     moments["data"] = time.time()
     with begun(config) as (store, emit):
         train = _in_process if config.num_workers == 0 else _on_ray
@@ -60,7 +60,8 @@ def run(config: Config, started: float) -> dict[str, Any]:
     return result
 
 
-def _data_dir(config: Config) -> Path:
+def data_dir(config: Config) -> Path:
+    """Where the idx files of the run's data set are, or go."""
     if config.data_dir is not None:
         return config.data_dir
     # One download for all runs where the storage is a folder.

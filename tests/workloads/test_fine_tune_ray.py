@@ -1,0 +1,115 @@
+"""The command on a Ray of its own on this machine, as on a laptop. About two minutes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `rayworks fine-tune` tiny on a small text; what still runs is ended by its id."""
+    started: list[subprocess.Popen[str]] = []
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text(" ".join(f"{n} and {n} are {2 * n}." for n in range(3000)))
+
+    def begin(*arguments: object) -> subprocess.Popen[str]:
+        options = [
+            "--model", "tiny", "--text", corpus, "--block-size", 64, "--batch-size", 16,
+            "--micro-batch-size", 8, "--epochs", 4, "--lr", 1e-3, "--storage-path", tmp_path,
+        ]  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rayworks", "fine-tune", *map(str, [*options, *arguments])],
+            env=clean,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=60)
+
+
+def train_workers(pid: int) -> list[int]:
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "".join(child.cmdline()[:1]).startswith("ray::RayTrainWorker"):
+                found.append(child.pid)
+    return found
+
+
+def events(process: subprocess.Popen[str], until: Callable[[dict[str, Any]], bool]) -> list[Any]:
+    """Events as they are printed, up to the first for which until holds."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(json.loads(line))
+        if until(seen[-1]):
+            return seen
+    return seen
+
+
+def after_epoch(number: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda event: event["event"] == "epoch" and event["epoch"] == number
+
+
+def to_the_end(process: subprocess.Popen[str]) -> list[Any]:
+    rest = events(process, lambda event: event["event"] == "result")
+    process.wait(timeout=60)
+    assert process.returncode == 0, process.stderr.read() if process.stderr else ""
+    return rest
+
+
+def test_lost_workers_and_another_world_size_change_no_number(start: Start, tmp_path: Path) -> None:
+    # Two workers, one of which is killed: it costs at most one epoch.
+    whole = start("--run-name", "whole", "--num-workers", 2)
+    events(whole, after_epoch(2))
+    workers = train_workers(whole.pid)
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    rest = to_the_end(whole)
+    (resumed,) = [event for event in rest if event["event"] == "resumed"]
+    assert resumed["after_epoch"] >= 1
+
+    # Two workers until the driver is killed, then one.
+    cut = start("--run-name", "cut", "--num-workers", 2)
+    events(cut, after_epoch(2))
+    cut.kill()
+    cut.wait(timeout=60)
+    assert not (tmp_path / "cut" / "result.json").exists()
+    seen = to_the_end(start("--run-name", "cut", "--num-workers", 1))
+    (resumed,) = [event for event in seen if event["event"] == "resumed"]
+    assert resumed["after_epoch"] >= 1
+    (first,) = [event for event in seen if event["event"] == "first_step"]
+    assert first["world_size"] == 1
+
+    def numbers(run: str) -> list[float]:
+        result = json.loads((tmp_path / run / "result.json").read_text())
+        assert [epoch["epoch"] for epoch in result["history"]] == [1, 2, 3, 4]
+        return [epoch[name] for epoch in result["history"] for name in ("train_loss", "loss")]
+
+    assert numbers("cut") == pytest.approx(numbers("whole"), rel=1e-3)
+    assert (tmp_path / "cut" / "model" / "model.safetensors").exists()
+    assert (tmp_path / "cut" / "learning-curve.png").read_bytes().startswith(b"\x89PNG\r\n")
+    assert len(json.loads((tmp_path / "cut" / "metrics.json").read_text())) == 4
