@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import click
 
-from bench import startup, throughput
+from bench import pipeline, startup, throughput
 from lib.errors import exits_cleanly
 
-#: Each prints its table and returns its figures. The cluster that the second one starts would
-#: take processor time from the first.
+#: Each prints its table and returns its figures. The cluster that the last one starts would take
+#: processor time from the others.
 BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "throughput": throughput.measure,
+    "pipeline": pipeline.measure,
     "startup": startup.measure,
 }
 

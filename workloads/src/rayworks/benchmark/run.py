@@ -17,13 +17,13 @@ from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit
 from rayworks.common.run import Run
 from rayworks.common.storage import Store
-from rayworks.common.table import Generated, blocks_for, failing, quiet, write, written
+from rayworks.common.table import Generated, blocks_for, failing, groups, quiet, write, written
 from rayworks.common.training import begun
 
 #: The table's folder, under the run's; what it holds is told by the file.
 DATA, TABLE = "data", "data.json"
 
-#: Rows that an actor predicts at a time.
+#: Rows that are predicted at a time.
 BATCH = 8192
 
 
@@ -44,9 +44,10 @@ class Predictor(ABC):
     def right(self, batch: pa.Table) -> int:
         """How many rows of a batch (label included) the model predicts rightly."""
 
-    def __call__(self, batch: pa.Table) -> dict[str, list[int]]:
-        """One row for a batch: its rows, and those predicted rightly."""
-        return {"rows": [len(batch)], "right": [self.right(batch)]}
+    def __call__(self, table: pa.Table) -> dict[str, list[int]]:
+        """One row for a table: its rows, and those predicted rightly."""
+        batches = (table.slice(first, BATCH) for first in range(0, len(table), BATCH))
+        return {"rows": [len(table)], "right": [sum(map(self.right, batches))]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +123,24 @@ def _predict(config: Run, store: Store, make: Callable[[], Predictor], rows: int
     import ray.data
 
     class Actor:
-        """Ray Data wants a class."""
+        """Reads row groups by their numbers, and predicts them."""
 
         def __init__(self) -> None:
+            self._groups = groups(store, DATA)
             self._predict = make()
 
-        def __call__(self, batch: pa.Table) -> dict[str, list[int]]:
-            return self._predict(batch)
+        def __call__(self, batch: dict[str, Any]) -> dict[str, list[int]]:
+            tables = [self._groups[number].to_table() for number in batch["group"]]
+            return self._predict(pa.concat_tables(tables))
 
     with failing("the prediction failed"):
-        # Readers reserve no CPU: the actors may have taken all there are, and wait for them.
-        table = ray.data.read_parquet(store.path(DATA), num_cpus=0)
-        counts = table.map_batches(
+        # The actors read, since tasks that do (read_parquet) could wait for ever for a CPU: the
+        # actors may have taken all there are.
+        items = [{"group": number} for number in range(len(groups(store, DATA)))]
+        counts = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             Actor,
-            batch_size=BATCH,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=config.num_workers),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=min(config.num_workers, len(items))),
             num_cpus=config.cpus_per_worker,
             num_gpus=1 if config.use_gpu else None,
         )

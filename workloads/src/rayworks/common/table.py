@@ -116,14 +116,15 @@ def written(store: Store, name: str) -> Mapping[str, int]:
     }
 
 
+def groups(store: Store, name: str) -> list[Any]:
+    """The row groups of a table in their order, each to be read by `to_table()`."""
+    fragments = sorted(_files(store, name).get_fragments(), key=lambda one: one.path)
+    return [part for fragment in fragments for part in fragment.split_by_row_group()]
+
+
 def share(store: Store, name: str, rank: int, world_size: int) -> Iterator[pa.Table]:
     """A rank's share of a table: every world_size-th row group, from its own on."""
-    groups = [
-        part
-        for fragment in sorted(_files(store, name).get_fragments(), key=lambda one: one.path)
-        for part in fragment.split_by_row_group()
-    ]
-    for group in groups[rank::world_size]:
+    for group in groups(store, name)[rank::world_size]:
         yield group.to_table()
 
 
