@@ -53,9 +53,10 @@ def begun(run: Run) -> Iterator[tuple[Store, Emit]]:
         tracking.parameters(run.settings)
 
         def emit(event: dict[str, Any]) -> None:
-            screen.emit(event)
+            # Kept before it is told: whoever has heard of an epoch finds it in metrics.json.
             if event["event"] == "epoch":
                 tracking.epoch(event)
+            screen.emit(event)
 
         yield store, emit
 
