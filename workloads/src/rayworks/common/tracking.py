@@ -134,6 +134,8 @@ class _Server:
         # A server that is away must not hold anything up for minutes, as it would by default.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        # Its link would stand among the events on stdout.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         self._store, self._experiment, self._name = store, experiment, name
         known = store.read_json(MLFLOW) or {}
         self._run: str | None = known.get("run_id")
