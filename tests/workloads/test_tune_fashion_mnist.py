@@ -30,7 +30,10 @@ def search(tmp_path: Path) -> Search:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dataset": "cifar"}, "--dataset cifar is not one of fashion-mnist, mnist, digits"),
+        (
+            {"dataset": "cifar"},
+            "--dataset cifar is not one of fashion-mnist, mnist, digits, generated",
+        ),
         ({"trials": 0}, "--trials 0 must be at least 1"),
         ({"epochs": 0}, "--epochs 0 must be at least 1"),
         ({"num_workers": 0}, "--num-workers 0 must be at least 1"),

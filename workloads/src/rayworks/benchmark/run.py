@@ -87,7 +87,7 @@ def run(config: Run, benchmark: Benchmark, started: float) -> dict[str, Any]:
         times = {"training_time": training_time, "prediction_time": prediction_time}
         click.echo(f"Results: {times}")  # as the sample prints them
         device = "cuda" if config.use_gpu else "cpu"
-        rounded = {name: round(seconds, 3) for name, seconds in times.items()}
+        rounded: dict[str, Any] = {name: round(seconds, 3) for name, seconds in times.items()}
         result = report.result(
             config, trained.history, device, moments,
             **rounded, accuracy=accuracy, rows=benchmark.table.rows,
