@@ -95,6 +95,7 @@ def workers(pid: int) -> list[int]:
     return found
 
 
+@pytest.mark.full
 def test_boosting_goes_on_after_a_worker_is_killed(rayworks: Start, tmp_path: Path) -> None:
     words = ("xgboost-benchmark", "--data-size-gb", 0.01, "--rounds", 12)
     done(rayworks(*words, "--run-name", "whole", "--num-workers", 1))
@@ -125,6 +126,7 @@ def test_boosting_goes_on_after_a_worker_is_killed(rayworks: Start, tmp_path: Pa
     assert whole["accuracy"] == pytest.approx(1 - whole["history"][-1]["error"], abs=1e-4)
 
 
+@pytest.mark.full
 def test_the_network_learns_and_predicts(rayworks: Start, tmp_path: Path) -> None:
     words = ("--images", 6000, "--epochs", 4, "--num-workers", 2, "--lr", 0.05)
     said = done(rayworks("pytorch-benchmark", *words))
@@ -152,6 +154,7 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.full
 def test_a_killed_replica_is_replaced_and_the_report_tells(start: Start) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

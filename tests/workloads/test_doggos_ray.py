@@ -126,6 +126,7 @@ def test_it_tells_made_classes_apart_and_embeds_once(
     assert other["embed"]["embedded"] == 0, "the same content is not embedded twice"
 
 
+@pytest.mark.full
 def test_a_killed_worker_changes_no_number(start: Start, tmp_path: Path) -> None:
     options = ("--data", "generated", "--generated-images", 160, "--epochs", 60)
     process = start(*options)

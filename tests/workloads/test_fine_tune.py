@@ -129,6 +129,7 @@ def test_micro_batches_add_up_to_the_step(config: Config, blocks: Blocks) -> Non
     assert parts == pytest.approx(whole, rel=1e-4)
 
 
+@pytest.mark.cluster
 def test_two_ranks_train_the_numbers_of_one_which_goes_on(
     config: Config, blocks: Blocks, tmp_path: Path
 ) -> None:

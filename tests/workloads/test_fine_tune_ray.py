@@ -81,6 +81,7 @@ def to_the_end(process: subprocess.Popen[str]) -> list[Any]:
     return rest
 
 
+@pytest.mark.full
 def test_lost_workers_and_another_world_size_change_no_number(start: Start, tmp_path: Path) -> None:
     # Two workers, one of which is killed: it costs at most one epoch.
     whole = start("--run-name", "whole", "--num-workers", 2)

@@ -85,6 +85,7 @@ def is_done(step: str) -> Callable[[dict[str, Any]], bool]:
     return lambda event: event["event"] == "step_done" and event["step"] == step
 
 
+@pytest.mark.full
 def test_a_worker_and_then_the_run_are_killed(start: Start, tmp_path: Path, folder: Path) -> None:
     options = ("--data-uri", folder, "--num-epochs", 3, "--pipeline")
     whole = start(*options, "--run-name", "whole")

@@ -105,6 +105,7 @@ def test_it_serves_what_was_trained(trained: Store) -> None:
     assert process.returncode == 0, errors
 
 
+@pytest.mark.full
 def test_a_checkpoint_that_cannot_be_loaded_is_never_served(trained: Store, tmp_path: Path) -> None:
     state = tmp_path / "mnist" / "checkpoints" / "state.pt"
     state.parent.mkdir(parents=True)
@@ -184,6 +185,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.full
 def test_a_change_is_taken_over_and_a_broken_one_is_not(trained: Store) -> None:
     folder = Path(trained.uri)
     old, new = (str(path.relative_to(folder)) for path in sorted(folder.rglob("state.pt")))

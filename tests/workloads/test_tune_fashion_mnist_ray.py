@@ -60,6 +60,7 @@ def seen_until(process: subprocess.Popen[str], event: str, count: int = 1) -> li
     return seen
 
 
+@pytest.mark.full
 def test_a_search_survives_a_lost_trial_and_a_lost_driver(
     processes: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
