@@ -12,7 +12,10 @@ from rayworks.common.errors import UserError
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dataset": "cifar"}, "--dataset cifar is not one of fashion-mnist, mnist, digits"),
+        (
+            {"dataset": "cifar"},
+            "--dataset cifar is not one of fashion-mnist, mnist, digits, generated",
+        ),
         ({"epochs": 0}, "--epochs 0 must be at least 1"),
         ({"epochs": -3}, "--epochs -3 must be at least 1"),
         ({"batch_size": 0}, "--batch-size 0 must be at least 1"),

@@ -70,7 +70,7 @@ class Generated:
 
 def blocks_for(table: Generated) -> int:
     """How many blocks suit a table: one for each CPU, and none that is too large."""
-    row = table.make(np.random.default_rng(0), 0, 1).nbytes
+    row: int = table.make(np.random.default_rng(0), 0, 1).nbytes
     cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     return max(cpus, -(-table.rows * row // BLOCK))
 

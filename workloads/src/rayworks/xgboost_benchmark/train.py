@@ -43,7 +43,7 @@ def train(config: Config, store: Store, emit: Emit, moments: dict[str, float]) -
 
     settings = {"config": config}
     # XGBoostTrainer is a DataParallelTrainer with this backend, as is ours.
-    backend = XGBoostConfig()  # type: ignore[no-untyped-call]
+    backend = XGBoostConfig()
     trained = fit(config, store, on_ray, settings, emit, moments, backend=backend)
     assert isinstance(trained, Trained)  # noqa: S101 - what on_ray returns
     return trained
