@@ -19,8 +19,8 @@ import httpx
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit
 
-#: Seconds without an answer of a replica, or before its first, after which it counts as lost, or
-#: as a new one. Serve chooses at random among replicas: in shorter times one may be left out.
+#: Seconds without an answer of a replica after which it counts as lost. Serve chooses at random
+#: among replicas: in shorter times one may be left out.
 SILENCE = 5.0
 
 
@@ -104,7 +104,7 @@ def _replacements(pids: Iterable[tuple[int, float, float]], seconds: float) -> l
     """
     spans = list(pids)
     lost = sorted((last, pid) for pid, _, last in spans if last < seconds - SILENCE)
-    new = [(first, pid) for pid, first, _ in spans if first > SILENCE]
+    new = [(first, pid) for pid, first, _ in spans]
     found: list[dict[str, Any]] = []
     for at, pid in lost:
         heir = next(((first, other) for first, other in new if first > at), None)
