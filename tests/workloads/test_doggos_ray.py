@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 from mlflow_server import Server
 from PIL import Image
+from running import Start, events, starter, train_workers
 
 from rayworks.common import shapes
 from rayworks.common.images import decode
@@ -27,52 +25,13 @@ from rayworks.doggos.clip import MEAN, STD, Embed, edge
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-Start = Callable[..., "subprocess.Popen[str]"]
-
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `rayworks doggos` with the tiny model; whatever still runs is ended by its id."""
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(*arguments: object) -> subprocess.Popen[str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
-        options = ["--model", "tiny", "--batch-size", 32, "--storage-path", tmp_path, *arguments]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rayworks", "doggos", *map(str, options)],
-            env=clean,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=60)
-
-
-def events(process: subprocess.Popen[str], until: Callable[[dict[str, Any]], bool]) -> list[Any]:
-    """Events as they are printed, up to the first for which until holds."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(json.loads(line))
-        if until(seen[-1]):
-            break
-    return seen
-
-
-def trainers(pid: int) -> list[int]:
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if "".join(child.cmdline()[:1]).startswith("ray::RayTrainWorker"):
-                found.append(child.pid)
-    return found
+    """Start `rayworks doggos` with the tiny model."""
+    options = ("--model", "tiny", "--batch-size", 32, "--storage-path", tmp_path)
+    with starter("doggos", *options) as begin:
+        yield begin
 
 
 def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -131,7 +90,7 @@ def test_a_killed_worker_changes_no_number(start: Start, tmp_path: Path) -> None
     options = ("--data", "generated", "--generated-images", 160, "--epochs", 60)
     process = start(*options)
     events(process, lambda event: event["event"] == "epoch" and event["epoch"] == 2)
-    (worker,) = trainers(process.pid)
+    (worker,) = train_workers(process.pid)
     os.kill(worker, signal.SIGKILL)
     seen = events(process, lambda event: event["event"] == "result")
     assert process.wait(timeout=60) == 0

@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
+from running import Start, events, ray_processes, starter
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `rayworks fashion-mnist` with the digits; whatever still runs is ended by its id."""
-    started: list[subprocess.Popen[str]] = []
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
-
-    def begin(*arguments: object, **more: str) -> subprocess.Popen[str]:
-        options = ["--dataset", "digits", "--storage-path", tmp_path, *arguments]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rayworks", "fashion-mnist", *map(str, options)],
-            env=clean | more,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=60)
-
-
-def ray_processes(pid: int) -> dict[int, str]:
-    """Ray's actors under a process, by their number: what each calls itself."""
-    found = {}
-    for child in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            title = "".join(child.cmdline()[:1])
-            if title.startswith("ray::"):
-                found[child.pid] = title.removeprefix("ray::").partition(".")[0]
-    return found
-
-
-def events(process: subprocess.Popen[str], until: Callable[[dict[str, Any]], bool]) -> list[Any]:
-    """Events as they are printed, up to the first for which until holds."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(json.loads(line))
-        if until(seen[-1]):
-            return seen
-    return seen
+    """Start `rayworks fashion-mnist` with the digits."""
+    with starter("fashion-mnist", "--dataset", "digits", "--storage-path", tmp_path) as begin:
+        yield begin
 
 
 def test_a_killed_worker_costs_at_most_one_epoch(start: Start, tmp_path: Path) -> None:

@@ -2,72 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from running import Start, events, starter, train_workers
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `rayworks fine-tune` tiny on a small text; what still runs is ended by its id."""
-    started: list[subprocess.Popen[str]] = []
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    """Start `rayworks fine-tune` tiny on a small text."""
     corpus = tmp_path / "corpus.txt"
     corpus.write_text(" ".join(f"{n} and {n} are {2 * n}." for n in range(3000)))
-
-    def begin(*arguments: object) -> subprocess.Popen[str]:
-        options = [
-            "--model", "tiny", "--text", corpus, "--block-size", 64, "--batch-size", 16,
-            "--micro-batch-size", 8, "--epochs", 4, "--lr", 1e-3, "--storage-path", tmp_path,
-        ]  # fmt: skip
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rayworks", "fine-tune", *map(str, [*options, *arguments])],
-            env=clean,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=60)
-
-
-def train_workers(pid: int) -> list[int]:
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if "".join(child.cmdline()[:1]).startswith("ray::RayTrainWorker"):
-                found.append(child.pid)
-    return found
-
-
-def events(process: subprocess.Popen[str], until: Callable[[dict[str, Any]], bool]) -> list[Any]:
-    """Events as they are printed, up to the first for which until holds."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(json.loads(line))
-        if until(seen[-1]):
-            return seen
-    return seen
+    options = (
+        "--model", "tiny", "--text", corpus, "--block-size", 64, "--batch-size", 16,
+        "--micro-batch-size", 8, "--epochs", 4, "--lr", 1e-3, "--storage-path", tmp_path,
+    )  # fmt: skip
+    with starter("fine-tune", *options) as begin:
+        yield begin
 
 
 def after_epoch(number: int) -> Callable[[dict[str, Any]], bool]:

@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from running import Start, events, starter, train_workers
 
 from rayworks.common import shapes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 IMAGES = 24
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `rayworks image-training` on small steps; what still runs is ended by its id."""
-    started: list[subprocess.Popen[str]] = []
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
-
-    def begin(*arguments: object, **more: str) -> subprocess.Popen[str]:
-        options = ["--weights", "none", "--batch-size", 8, "--storage-path", tmp_path, *arguments]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rayworks", "image-training", *map(str, options)],
-            env=clean | more,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=60)
+    """Start `rayworks image-training` on small steps."""
+    options = ("--weights", "none", "--batch-size", 8, "--storage-path", tmp_path)
+    with starter("image-training", *options) as begin:
+        yield begin
 
 
 @pytest.fixture
@@ -59,26 +37,6 @@ def folder(tmp_path: Path) -> Path:
     (uri / "red-circle" / "zz-half.jpg").write_bytes(shapes.draw("red-circle", 64, 0, 0)[:300])
     (uri / "red-circle" / "zz-none.png").write_bytes(b"no image")
     return uri
-
-
-def events(process: subprocess.Popen[str], until: Callable[[dict[str, Any]], bool]) -> list[Any]:
-    """Events as they are printed, up to the first for which until holds."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(json.loads(line))
-        if until(seen[-1]):
-            break
-    return seen
-
-
-def trainers(pid: int) -> list[int]:
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if "".join(child.cmdline()[:1]).startswith("ray::RayTrainWorker"):
-                found.append(child.pid)
-    return found
 
 
 def is_done(step: str) -> Callable[[dict[str, Any]], bool]:
@@ -94,7 +52,7 @@ def test_a_worker_and_then_the_run_are_killed(start: Start, tmp_path: Path, fold
 
     cut = start(*options)
     events(cut, lambda event: event["event"] == "epoch" and event["epoch"] == 1)
-    (worker,) = trainers(cut.pid)
+    (worker,) = train_workers(cut.pid)
     os.kill(worker, signal.SIGKILL)
     seen = events(cut, is_done("train"))
     cut.kill()
