@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rayworks.common.errors import UserError
 from rayworks.common.run import Run
 
 if TYPE_CHECKING:
@@ -60,15 +58,7 @@ class Config(Run):
             self.refuse("lr", "must be a positive number")
         if not 0 <= self.dropout < 1:
             self.refuse("dropout", "must be from 0 to less than 1")
-        least = self.min_workers or self.world_size
-        share = math.lcm(*range(least, self.world_size + 1))
-        if self.batch_size % share:
-            workers = f"{least} to {self.world_size}" if least < self.world_size else f"{least}"
-            nearest = max(1, round(self.batch_size / share)) * share
-            raise UserError(
-                f"--batch-size {self.batch_size} cannot be shared evenly by {workers} workers",
-                f"--batch-size {nearest}",
-            )
+        self.share_evenly(self.batch_size)
 
     def network(self) -> nn.Module:
         """The model with fresh weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,23 @@ class Run(Job):
             self.refuse("min_workers", f"must be from 1 to --num-workers, {self.num_workers}")
         if self.use_gpu and self.num_workers == 0:
             raise UserError("--use-gpu needs a Ray worker", "--num-workers 1")
+
+    def share_evenly(self, batch_size: int, each: int = 1) -> None:
+        """Refuse a batch that some number of workers, of those that there may be, cannot share.
+
+        Args:
+            batch_size: samples a step, over all workers.
+            each: what a worker's share must be a multiple of.
+        """
+        least = self.min_workers or self.world_size
+        share = math.lcm(*range(least, self.world_size + 1)) * each
+        if batch_size % share:
+            workers = f"{least} to {self.world_size}" if least < self.world_size else f"{least}"
+            micro = f" in micro batches of {each}" if each > 1 else ""
+            raise UserError(
+                f"--batch-size {batch_size} cannot be shared evenly by {workers} workers{micro}",
+                f"--batch-size {max(1, round(batch_size / share)) * share}",
+            )
 
     @property
     def world_size(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rayworks.common.errors import UserError
 from rayworks.common.run import Run
 
 #: The data of the sample that this workload follows, and its model.
@@ -64,10 +63,4 @@ class Config(Run):
             self.refuse("lr", "must be a positive number")
         if not 0 <= self.dropout < 1:
             self.refuse("dropout", "must be from 0 to less than 1")
-        for workers in {self.min_workers or self.num_workers, self.num_workers}:
-            if self.batch_size % workers:
-                nearest = max(1, round(self.batch_size / workers)) * workers
-                raise UserError(
-                    f"--batch-size {self.batch_size} cannot be shared evenly by {workers} workers",
-                    f"--batch-size {nearest}",
-                )
+        self.share_evenly(self.batch_size)

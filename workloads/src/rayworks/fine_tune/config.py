@@ -84,14 +84,7 @@ class Config(Run):
             self.refuse("held_out", "must be between 0 and 1")
         # DeepSpeed counts micro batches; FSDP takes a smaller one at the end.
         each = self.micro_batch_size if self.strategy == "deepspeed" else 1
-        for workers in {self.min_workers or self.num_workers, self.num_workers}:
-            if self.batch_size % (workers * each):
-                nearest = max(1, round(self.batch_size / (workers * each))) * workers * each
-                raise UserError(
-                    f"--batch-size {self.batch_size} cannot be shared evenly by {workers} workers"
-                    + (f" in micro batches of {each}" if each > 1 else ""),
-                    f"--batch-size {nearest}",
-                )
+        self.share_evenly(self.batch_size, each)
 
     @property
     def cache(self) -> Path | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rayworks.common.errors import UserError
 from rayworks.common.run import Run
 
 #: The public data of the sample that this workload follows; `anonymous` leaves requests unsigned.
@@ -59,10 +58,4 @@ class Config(Run):
             self.refuse("momentum", "must be from 0 to less than 1")
         if self.seed < 0:
             self.refuse("seed", "must not be negative")
-        for workers in {self.min_workers or self.num_workers, self.num_workers}:
-            if self.batch_size % workers:
-                nearest = max(1, round(self.batch_size / workers)) * workers
-                raise UserError(
-                    f"--batch-size {self.batch_size} cannot be shared evenly by {workers} workers",
-                    f"--batch-size {nearest}",
-                )
+        self.share_evenly(self.batch_size)
