@@ -43,7 +43,7 @@ def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def test_it_tells_made_classes_apart_and_embeds_once(
-    start: Start, tmp_path: Path, mlflow_python: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, mlflow_python: Path
 ) -> None:
     folder = Path(shapes.generated(str(tmp_path), 400, 64))
     (folder / "red-circle" / "zz.jpg").write_bytes(b"no image")
@@ -55,10 +55,9 @@ def test_it_tells_made_classes_apart_and_embeds_once(
     assert first["embed"]["corrupt"] == 1
 
     server = Server(mlflow_python, tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     server.start()
     try:
-        steps = finished(start("--data", folder))
+        steps = finished(start("--data", folder, MLFLOW_TRACKING_URI=server.uri))
         assert [step["again"] for step in steps.values()] == [True, False, False, False]
         client = MlflowClient(server.uri)
         version = client.get_model_version("doggos", "1")
@@ -80,7 +79,6 @@ def test_it_tells_made_classes_apart_and_embeds_once(
     assert len(pq.read_table(run / "predictions.parquet")) == 60
     assert (run / "confusion-matrix.png").read_bytes().startswith(b"\x89PNG")
 
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
     other = finished(start("--data", folder, "--run-name", "other", "--until", "embed"))
     assert other["embed"]["embedded"] == 0, "the same content is not embedded twice"
 
