@@ -82,7 +82,8 @@ def test_the_command_reports_in_one_line(endpoint: str) -> None:
     assert [line["error"] for line in lines if line["event"] == "failure"] == ["HTTP 500"] * 5
     assert [line["pid"] for line in lines if line["event"] == "replica"] == [7]
     assert (last["requests"], last["failures"]) == (10, 5)
-    assert len(last["outages"]) == 5
+    # Not how many outages: on a busy machine two requests may arrive in the other order.
+    assert sum(outage["failures"] for outage in last["outages"]) == 5
 
 
 def test_an_endpoint_that_is_not_there() -> None:

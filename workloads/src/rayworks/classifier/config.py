@@ -49,15 +49,10 @@ class Config(Run):
         super(Config, self).__post_init__()  # slots: the class of a bare super() is another
         if self.dataset not in EPOCHS:
             self.refuse("dataset", f"is not one of {', '.join(EPOCHS)}")
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                self.refuse(name, "must be at least 1")
-        if self.seed < 0:
-            self.refuse("seed", "must not be negative")
-        if not 0 < self.lr < float("inf"):
-            self.refuse("lr", "must be a positive number")
-        if not 0 <= self.dropout < 1:
-            self.refuse("dropout", "must be from 0 to less than 1")
+        self.at_least_one("epochs", "batch_size")
+        self.not_negative("seed")
+        self.positive("lr")
+        self.fraction("dropout")
         self.share_evenly(self.batch_size)
 
     def network(self) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,8 +35,7 @@ class Job:
     """Print what Ray logs."""
 
     def __post_init__(self) -> None:
-        if self.placement_timeout < 0:
-            self.refuse("placement_timeout", "must not be negative")
+        self.not_negative("placement_timeout")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.run_name):
             self.refuse("run_name", "must be letters, digits, dots and dashes")
 
@@ -45,6 +45,28 @@ class Job:
             f"--{name.replace('_', '-')} {getattr(self, name)} {why}",
             f"rayworks {self.workload} --help",
         )
+
+    def refuse_unless(self, holds: Callable[[Any], bool], why: str, *names: str) -> None:
+        """Raise a UserError about the first of these fields whose value is wrong."""
+        for name in names:
+            if not holds(getattr(self, name)):
+                self.refuse(name, why)
+
+    def at_least_one(self, *names: str) -> None:
+        """Refuse fields below 1."""
+        self.refuse_unless(lambda value: value >= 1, "must be at least 1", *names)
+
+    def not_negative(self, *names: str) -> None:
+        """Refuse fields below 0."""
+        self.refuse_unless(lambda value: value >= 0, "must not be negative", *names)
+
+    def positive(self, *names: str) -> None:
+        """Refuse fields that are no number above 0."""
+        self.refuse_unless(lambda value: 0 < value < math.inf, "must be a positive number", *names)
+
+    def fraction(self, *names: str) -> None:
+        """Refuse fields that are no share: from 0 to less than 1."""
+        self.refuse_unless(lambda value: 0 <= value < 1, "must be from 0 to less than 1", *names)
 
     @property
     def folder(self) -> str:
@@ -76,11 +98,8 @@ class Run(Job):
 
     def __post_init__(self) -> None:
         super(Run, self).__post_init__()  # slots: the class of a bare super() is another
-        if self.cpus_per_worker < 1:
-            self.refuse("cpus_per_worker", "must be at least 1")
-        for name in ("num_workers", "max_failures"):
-            if getattr(self, name) < 0:
-                self.refuse(name, "must not be negative")
+        self.at_least_one("cpus_per_worker")
+        self.not_negative("num_workers", "max_failures")
         if self.min_workers is not None and not 1 <= self.min_workers <= self.num_workers:
             self.refuse("min_workers", f"must be from 1 to --num-workers, {self.num_workers}")
         if self.use_gpu and self.num_workers == 0:

@@ -52,15 +52,10 @@ class Config(Run):
 
     def __post_init__(self) -> None:
         super(Config, self).__post_init__()  # slots: the class of a bare super() is another
-        for name in ("num_workers", "epochs", "batch_size", "hidden"):
-            if getattr(self, name) < 1:
-                self.refuse(name, "must be at least 1")
+        self.at_least_one("num_workers", "epochs", "batch_size", "hidden")
         if self.generated_images < 100:
             self.refuse("generated_images", "must be at least 100, for a few in each split")
-        if self.seed < 0:
-            self.refuse("seed", "must not be negative")
-        if not 0 < self.lr < float("inf"):
-            self.refuse("lr", "must be a positive number")
-        if not 0 <= self.dropout < 1:
-            self.refuse("dropout", "must be from 0 to less than 1")
+        self.not_negative("seed")
+        self.positive("lr")
+        self.fraction("dropout")
         self.share_evenly(self.batch_size)

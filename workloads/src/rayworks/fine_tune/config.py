@@ -69,17 +69,12 @@ class Config(Run):
                 "there must be one corpus: --text or --dataset",
                 f"--text with a file, or --dataset {PYDOC}, which needs no network",
             )
-        for name in ("num_workers", "micro_batch_size", "batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                self.refuse(name, "must be at least 1")
+        self.at_least_one("num_workers", "micro_batch_size", "batch_size", "epochs")
         if self.block_size < 2:
             self.refuse("block_size", "must be at least 2: each token is told from those before")
-        if self.seed < 0:
-            self.refuse("seed", "must not be negative")
-        if not 0 < self.lr < float("inf"):
-            self.refuse("lr", "must be a positive number")
-        if not 0 <= self.dropout < 1:
-            self.refuse("dropout", "must be from 0 to less than 1")
+        self.not_negative("seed")
+        self.positive("lr")
+        self.fraction("dropout")
         if not 0 < self.held_out < 1:
             self.refuse("held_out", "must be between 0 and 1")
         # DeepSpeed counts micro batches; FSDP takes a smaller one at the end.

@@ -33,11 +33,8 @@ class Search(Run):
         super(Search, self).__post_init__()  # slots: the class of a bare super() is another
         if self.dataset not in EPOCHS:
             self.refuse("dataset", f"is not one of {', '.join(EPOCHS)}")
-        for name in ("num_workers", "trials", "epochs"):
-            if getattr(self, name) < 1:
-                self.refuse(name, "must be at least 1")
-        if self.seed < 0:
-            self.refuse("seed", "must not be negative")
+        self.at_least_one("num_workers", "trials", "epochs")
+        self.not_negative("seed")
 
     def trial(self, **hyper: Any) -> Config:
         """The training of a trial, as a run of fashion-mnist in a folder beside the search's.
