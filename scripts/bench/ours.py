@@ -44,7 +44,8 @@ class TakingTurns(loop.Training):
         if self.rank > 0:
             super().run(on_step, on_epoch)
             return
-        turns = Turns(warm=3 * loop.STEPS_BETWEEN, timed=12 * loop.STEPS_BETWEEN)
+        # Ray's processes make up for what they missed in the first second of a turn.
+        turns = Turns(warm=8 * loop.STEPS_BETWEEN, timed=32 * loop.STEPS_BETWEEN)
 
         def on_step_in_turns(epoch: int, done: int, of: int) -> None:
             on_step(epoch, done, of)

@@ -11,6 +11,7 @@ import statistics
 import struct
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,42 +24,36 @@ from lib.paths import ROOT
 
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bench.ours")
 
-#: How many rounds are counted. Another goes before them, in which Ray still starts processes.
-ROUNDS = 15
+#: How often all are started anew. Two starts of the same program differ by 3 to 5 % for as long as
+#: they run (torchrun against torchrun: 0.98 to 1.06), by where their memory came to lie.
+STARTS = 5
+
+#: How many rounds of a start are counted. Another goes before them, in which Ray still starts
+#: processes.
+ROUNDS = 3
 
 #: What each contender is called, its turns in a round, and the module that starts it with its
-#: arguments. Turns of a second differ by 7 % on a shared machine: those two that differ least need
-#: most of them.
+#: arguments. Turns differ on a shared machine: those two that differ least need most of them.
 CONTENDERS = {
     "source 0 as it stands (2 threads a worker)": (1, ("bench.source0", "{folder}", "2")),
     "source 0 with 1 thread a worker": (1, ("bench.source0", "{folder}", "1")),
-    "rayworks on Ray Train": (8, ("bench.ours", "ray", "{folder}")),
-    "the same under torchrun": (8, (*TORCHRUN, "torchrun", "{folder}")),
-    "the same with DistributedDataParallel": (2, (*TORCHRUN, "ddp", "{folder}")),
+    "rayworks on Ray Train": (2, ("bench.ours", "ray", "{folder}")),
+    "the same under torchrun": (2, (*TORCHRUN, "torchrun", "{folder}")),
+    "the same with DistributedDataParallel": (1, (*TORCHRUN, "ddp", "{folder}")),
 }
 
 
 def measure() -> dict[str, float]:
     """Print the table; medians over the rounds, of speeds and of their ratios in a round."""
-    # What Ray's workers and torchrun's processes import.
-    paths = os.pathsep.join(map(str, (ROOT / "scripts", ROOT / "workloads" / "src")))
-    env = {"PYTHONPATH": paths}
     speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+    with tempfile.TemporaryDirectory() as folder:
         _data(Path(folder))
-        contenders = {}
-        for name, (_, words) in CONTENDERS.items():
-            _say(f"starting {name}")
-            command = [sys.executable, "-m", *(word.format(folder=folder) for word in words)]
-            contenders[name] = stack.enter_context(Contender(command, env))
-        for number in range(ROUNDS + 1):
-            pace = _round(contenders)
-            if number > 0:
+        for number in range(STARTS):
+            for pace in _rounds(folder):
                 for name, speed in pace.items():
                     speeds[name].append(speed)
-            said = ", ".join(f"{speed:.0f}" for speed in pace.values())
-            _say(f"round {number} of {ROUNDS}: {said} steps/s")
+                said = ", ".join(f"{speed:.0f}" for speed in pace.values())
+                _say(f"start {number + 1} of {STARTS}: {said} steps/s")
 
     stands, one_thread, on_ray, torchrun, ddp = speeds.values()
     table = Table(title="training throughput, 2 workers, global batch 32")
@@ -77,6 +72,20 @@ def measure() -> dict[str, float]:
         "vs_torchrun": round(_ratio(on_ray, torchrun), 3),
         "torchrun_vs_ddp": round(_ratio(torchrun, ddp), 3),
     }
+
+
+def _rounds(folder: str) -> Iterator[dict[str, float]]:
+    """Start all contenders; the steps per second of each in every round that counts."""
+    # What Ray's workers and torchrun's processes import.
+    paths = os.pathsep.join(map(str, (ROOT / "scripts", ROOT / "workloads" / "src")))
+    with ExitStack() as stack:
+        contenders = {}
+        for name, (_, words) in CONTENDERS.items():
+            command = [sys.executable, "-m", *(word.format(folder=folder) for word in words)]
+            contenders[name] = stack.enter_context(Contender(command, {"PYTHONPATH": paths}))
+        _round(contenders)
+        for _ in range(ROUNDS):
+            yield _round(contenders)
 
 
 def _round(contenders: dict[str, Contender]) -> dict[str, float]:
