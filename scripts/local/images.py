@@ -203,8 +203,9 @@ def _binary(name: str) -> Path:
 
 def named_in(manifests: str) -> set[str]:
     """Images of ours, by name, that manifests ask for as the sources on this disk stand."""
-    found = set(re.findall(rf"\b{re.escape(REGISTRY)}/([a-z0-9-]+:[0-9a-f]{{12}})\b", manifests))
-    return {name for name in IMAGES if f"{name}:{reference(name).tag}" in found}
+    found = re.findall(rf"\b{re.escape(REGISTRY)}/([a-z0-9-]+):([0-9a-f]{{12}})\b", manifests)
+    # The tag of an image that is not asked for may need a tool that a deployment does without.
+    return {name for name, tag in found if name in IMAGES and reference(name).tag == tag}
 
 
 def present(names: Iterable[str]) -> bool:

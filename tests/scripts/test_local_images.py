@@ -198,3 +198,13 @@ def test_finds_the_images_that_manifests_ask_for() -> None:
     redis = images.reference("redis")
     text = f"image: {redis}\nother: {images.REGISTRY}/pause:000000000000\nimage: redis:7\n"
     assert images.named_in(text) == {"redis"}
+
+
+def test_an_image_that_nobody_asks_for_needs_no_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"image: {images.reference('redis')}"
+    monkeypatch.setattr(images, "TOOLS_BIN", tmp_path)  # as where only a deployment was made
+    with pytest.raises(UserError, match="is not there"):
+        images.reference("alertmanager")
+    assert images.named_in(text) == {"redis"}
