@@ -2,82 +2,53 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from running import Start, events, ray_processes, starter
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[str]]]:
-    """What a test has started; what still runs is ended by its id."""
-    started: list[subprocess.Popen[str]] = []
-    yield started
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=60)
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `rayworks tune-fashion-mnist` on the digits."""
+    options = ("--dataset", "digits", "--trials", 5, "--epochs", 12, "--storage-path", tmp_path)
+    with starter("tune-fashion-mnist", *options) as begin:
+        yield begin
 
 
-def start(storage: Path) -> subprocess.Popen[str]:
-    options = ["--dataset", "digits", "--trials", 5, "--epochs", 12, "--storage-path", storage]
-    return subprocess.Popen(
-        [sys.executable, "-m", "rayworks", "tune-fashion-mnist", *map(str, options)],
-        env={k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def trials(count: int) -> Callable[[dict[str, Any]], bool]:
+    """Whether so many epochs of trials have been told, this event included."""
+    left = count
 
+    def reached(event: dict[str, Any]) -> bool:
+        nonlocal left
+        left -= event["event"] == "trial"
+        return left == 0
 
-def trial_processes(pid: int) -> list[int]:
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            title = "".join(child.cmdline()[:1])
-            if title.startswith("ray::") and "train" in title:
-                found.append(child.pid)
-    return found
-
-
-def seen_until(process: subprocess.Popen[str], event: str, count: int = 1) -> list[dict[str, Any]]:
-    assert process.stdout is not None
-    seen: list[dict[str, Any]] = []
-    for line in process.stdout:
-        seen.append(json.loads(line))
-        if [one["event"] for one in seen].count(event) == count:
-            break
-    return seen
+    return reached
 
 
 @pytest.mark.full
-def test_a_search_survives_a_lost_trial_and_a_lost_driver(
-    processes: list[subprocess.Popen[str]], tmp_path: Path
-) -> None:
-    first = start(tmp_path)
-    processes.append(first)
-    seen = seen_until(first, "trial", 4)
-    lost = trial_processes(first.pid)
-    assert lost, "no trial runs"
+def test_a_search_survives_a_lost_trial_and_a_lost_driver(start: Start, tmp_path: Path) -> None:
+    first = start()
+    seen = events(first, trials(4))
+    lost = [child for child, name in ray_processes(first.pid).items() if "train" in name]
+    assert lost, ray_processes(first.pid)
     os.kill(lost[0], signal.SIGKILL)
-    seen += seen_until(first, "trial", 8)
+    seen += events(first, trials(4))
     first.kill()
     first.wait(timeout=60)
     assert not (tmp_path / "tune-fashion-mnist" / "result.json").exists()
 
-    second = start(tmp_path)
-    processes.append(second)
-    rest = seen_until(second, "result")
+    second = start()
+    rest = events(second, lambda event: event["event"] == "result")
     assert second.wait(timeout=60) == 0, second.stderr.read() if second.stderr else ""
     assert [event["event"] for event in rest].count("resumed") == 1
     before = {event["trial"] for event in seen if event["event"] == "trial"}
