@@ -25,7 +25,7 @@ from deploy.environments import environment
 from deploy.helm import Release
 from deploy.kube import Kube, condition
 from deploy.platform import namespace_object
-from deploy.workloads import Job, StandingCluster, merge, workload
+from deploy.workloads import Job, StandingCluster, Workload, merge, workload
 from lib.paths import ROOT
 from local import images, snapshot
 
@@ -122,6 +122,30 @@ def restricted_pod(
                 }
             ],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def beside(service: Workload, name: str, command: list[str]) -> dict[str, Any]:
+    """A pod of a workload's namespace with the image and the rights of its head."""
+    found = service.kube.find("pod", service.head(), service.namespace)
+    assert found
+    head = found["spec"]
+    container = {
+        "name": name,
+        "image": head["containers"][0]["image"],
+        "command": command,
+        "securityContext": head["containers"][0]["securityContext"],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": service.namespace},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": head["securityContext"],
+            "containers": [container],
         },
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Deployed, eventually, make
+from support import Deployed, beside, eventually, make
 
 from deploy.environments import environment
 from deploy.workloads import Service, workload
@@ -59,28 +59,8 @@ def served(deployed: Deployed) -> Iterator[Service]:
 @pytest.fixture
 def load(served: Service) -> Iterator[str]:
     """A pod of the namespace that asks all the time; its name."""
-    obj = served.kube.find("pod", served.head(), NAME)
-    assert obj
-    head = obj["spec"]
     ask = f"http://{NAME}-serve-svc:8000/?name=Ada"
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "load", "namespace": NAME},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": head["securityContext"],
-            "containers": [
-                {
-                    "name": "load",
-                    "image": head["containers"][0]["image"],
-                    "command": ["python", "-c", LOAD, ask],
-                    "securityContext": head["containers"][0]["securityContext"],
-                }
-            ],
-        },
-    }
-    served.kube.apply(pod)
+    served.kube.apply(beside(served, "load", ["python", "-c", LOAD, ask]))
     try:
         yield "load"
     finally:

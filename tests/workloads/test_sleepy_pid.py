@@ -10,13 +10,22 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from pydantic import ValidationError
 
+from rayworks.sleepy_pid.app import app
 from rayworks.sleepy_pid.watch import Answer, Watch
 
 
 def answers(pid: int, first: float, last: float, step: float = 0.5) -> list[Answer]:
     count = round((last - first) / step) + 1
     return [Answer(first + i * step, first + i * step + 0.01, pid) for i in range(count)]
+
+
+def test_the_arguments_of_the_application_are_checked() -> None:
+    assert app({"startup_seconds": 2}) is not None
+    for wrong in ({"startup_seconds": -1}, {"startup": 2}):
+        with pytest.raises(ValidationError, match="startup"):
+            app(wrong)
 
 
 def test_a_replica_that_is_replaced() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
-from pydantic import BaseModel, NonNegativeFloat
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat
 from ray import serve
 from ray.serve import Application
 
 
 class Arguments(BaseModel):
     """What `args` of the application may say."""
+
+    model_config = ConfigDict(extra="forbid")
 
     startup_seconds: NonNegativeFloat = 0.0
     """How long a replica sleeps before it is ready, as one that loads a model would."""
@@ -29,9 +32,13 @@ class SleepyPid:
         return os.getpid()
 
 
-def app(arguments: Arguments) -> Application:
-    """The application, as Serve's configuration names it."""
-    bound: Application = SleepyPid.bind(  # type: ignore[attr-defined]
-        arguments.startup_seconds
-    )
+def app(arguments: dict[str, Any]) -> Application:
+    """The application, as Serve's configuration names it.
+
+    Raises:
+        ValidationError: the arguments are not those of Arguments. Serve would check them itself if
+            this module's annotations were no strings.
+    """
+    seconds = Arguments(**arguments).startup_seconds
+    bound: Application = SleepyPid.bind(seconds)  # type: ignore[attr-defined]
     return bound
