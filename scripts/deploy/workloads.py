@@ -36,6 +36,9 @@ from lib.paths import ROOT
 FOLDER = ROOT / "workloads" / "src" / "rayworks"
 RESULTS = ROOT / "results"
 
+#: Seconds for which a service's status may still tell of what was asked for before.
+STALE = 15.0
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -448,6 +451,8 @@ class Service(Workload):
     """A RayService: its goal is an endpoint that answers."""
 
     kind = "rayservices"
+    _failing: float | None = None
+    """Since when an application has been told to have failed (time.monotonic)."""
 
     def state(self, obj: Object) -> str | None:
         """Ready, as the operator's condition says, for what was asked last."""
@@ -467,7 +472,28 @@ class Service(Workload):
         return waits[0] if waits else "Created"
 
     def refuse(self, obj: Object) -> None:
-        """Nothing: a service that fails is tried again by the operator until it is ready."""
+        """A service one of whose applications cannot be deployed, whatever runs beside it."""
+        failed = self._failed(obj)
+        # What failed before stands there until Serve has looked at what is asked for now.
+        self._failing = (self._failing or time.monotonic()) if failed else None
+        if failed and self._failing and time.monotonic() - self._failing >= STALE:
+            name, message = failed
+            lines = [line for line in message.splitlines() if line.strip()]
+            said = "\n".join(f"  | {line}" for line in lines[-explain.LINES :])
+            raise UserError(
+                f"application {name} cannot be deployed:\n{said}",
+                f"{self.hint()}; then: make run WORKLOAD={self.what.name}",
+            )
+
+    @staticmethod
+    def _failed(obj: Object) -> tuple[str, str] | None:
+        """The first application that Serve has given up, and why."""
+        status = obj.get("status", {})
+        for part in ("pendingServiceStatus", "activeServiceStatus"):
+            for name, one in status.get(part, {}).get("applicationStatuses", {}).items():
+                if one.get("status") == "DEPLOY_FAILED":
+                    return name, one.get("message", "")
+        return None
 
     def connect(self) -> list[tuple[str, str]]:
         """The dashboard, and the endpoint through a port-forward."""

@@ -229,6 +229,20 @@ def test_a_service_is_ready_by_its_condition(tmp_path: Path) -> None:
     assert stage.state({**meta, "status": status}) == "ready: 2 endpoints"
 
 
+def test_a_service_that_cannot_be_deployed_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Service(environment("local"), Description("s", "ray-service", tmp_path))
+    failed = {"status": "DEPLOY_FAILED", "message": "Traceback\n\nModuleNotFoundError: no x\n"}
+    running = {"applicationStatuses": {"b": {"status": "RUNNING"}}}
+    stage.refuse({"status": {"pendingServiceStatus": {}, "activeServiceStatus": running}})
+    status = {"pendingServiceStatus": {"applicationStatuses": {"a": failed}}}
+    stage.refuse({"status": status})  # it may be what was asked for before
+    monkeypatch.setattr(workloads, "STALE", 0.0)
+    with pytest.raises(UserError, match=r"application a cannot .*\n.*\n.* no x$"):
+        stage.refuse({"status": {**status, "activeServiceStatus": running}})
+
+
 def pod(**status: object) -> dict[str, object]:
     return {"metadata": {"name": "p", "namespace": "n"}, "status": status}
 
