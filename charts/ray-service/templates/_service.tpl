@@ -106,3 +106,11 @@ The configuration of Ray Serve, and what of it and of the service would be refus
 {{- include "ray.fail" (list "incrementalUpgrade.gatewayClassName" (printf "is not read with upgradeStrategy %s" $values.upgradeStrategy) "remove it, or use NewClusterWithIncrementalUpgrade") -}}
 {{- end -}}
 {{- end -}}
+
+{{/* ray-service.env VALUES: variables of every Ray container as a map, in JSON. A controller that comes back with a new
+head stops replicas that serve but have not answered it within 30 s, Ray's default: on a busy node that is short. */}}
+{{- define "ray-service.env" -}}
+{{- $env := dict "RAY_SERVE_SLOW_STARTUP_WARNING_S" "300" -}}
+{{- if .haproxy }}{{ $_ := set $env "RAY_SERVE_ENABLE_HA_PROXY" "1" }}{{ end -}}
+{{- $env | toJson -}}
+{{- end -}}
