@@ -64,11 +64,6 @@ def test_the_trees_table_can_be_learnt() -> None:
     assert abs(np.corrcoef(features[:, 0], labels)[0, 1]) > 0.2
 
 
-def test_no_tables_are_no_rows() -> None:
-    features, labels = trees.arrays([])
-    assert (features.shape, labels.shape) == ((0, 47), (0,))
-
-
 def test_images_come_back_from_parts_of_tables() -> None:
     table = Generated(100, 0, images.generate).chunk(0)
     pixels, labels = images.arrays(table)

@@ -60,16 +60,19 @@ def test_a_column_that_never_changes_becomes_0() -> None:
     assert normalise(moments, chunk)["x0"].to_pylist() == [0.0, 0.0]
 
 
-def test_shares_are_disjoint_and_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("world_size", [1, 3, 9])  # nine ranks are more than there are row groups
+def test_shares_are_disjoint_whole_and_alike(tmp_path: Path, world_size: int) -> None:
     store = Store(str(tmp_path))
     (tmp_path / "data").mkdir()
     for file in range(2):
         part = pa.table({"id": range(file * 10, file * 10 + 10)})
         pq.write_table(part, tmp_path / "data" / f"{file}.parquet", row_group_size=3)
     shares = [
-        pa.concat_tables(share(store, "data", rank, 3))["id"].to_pylist() for rank in range(3)
+        pa.concat_tables(share(store, "data", rank, world_size))["id"].to_pylist()
+        for rank in range(world_size)
     ]
-    assert sorted(shares[0] + shares[1] + shares[2]) == list(range(20))
+    assert [row for part in shares for row in part] == list(range(20))
+    assert {len(part) for part in shares} <= {20 // world_size, 20 // world_size + 1}
     found = written(store, "data")
     assert (found["rows"], found["files"]) == (20, 2)
     assert found["bytes"] == sum(path.stat().st_size for path in (tmp_path / "data").iterdir())

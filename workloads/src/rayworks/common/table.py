@@ -8,6 +8,7 @@ one chunk at a time, however large the table.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -123,9 +124,18 @@ def groups(store: Store, name: str) -> list[Any]:
 
 
 def share(store: Store, name: str, rank: int, world_size: int) -> Iterator[pa.Table]:
-    """A rank's share of a table: every world_size-th row group, from its own on."""
-    for group in groups(store, name)[rank::world_size]:
-        yield group.to_table()
+    """A rank's share of a table: consecutive rows, as many as any other's, or one more.
+
+    Not whole row groups: there may be fewer of them than ranks. One that ranks share is read by
+    each of them.
+    """
+    parts = groups(store, name)
+    edges = [0, *itertools.accumulate(part.row_groups[0].num_rows for part in parts)]
+    begin, end = (edges[-1] * edge // world_size for edge in (rank, rank + 1))
+    for part, (first, last) in zip(parts, itertools.pairwise(edges), strict=True):
+        if first < end and begin < last:
+            own = max(begin, first)
+            yield part.to_table().slice(own - first, min(end, last) - own)
 
 
 def _files(store: Store, name: str) -> Any:

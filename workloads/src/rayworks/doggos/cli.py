@@ -57,7 +57,7 @@ def doggos(smoke_test: bool, **options: Any) -> None:
 
     \b
     On a laptop:  rayworks doggos --data generated --model tiny
-    """  # noqa: D301 - click wants the character itself
+    """
     if smoke_test:
         options |= {
             "data": "generated",

@@ -20,7 +20,7 @@ MODEL = "rayworks.fashion_mnist.model:Classifier"
 @classifier_options("fashion-mnist", lr=1e-3)
 @run_options(NAME, in_process=True)
 def fashion_mnist(**options: Any) -> None:
-    r"""Train a classifier of clothes (or digits), data-parallel over Ray workers.
+    """Train a classifier of clothes (or digits), data-parallel over Ray workers.
 
     Leaves result.json, learning-curve.png and checkpoints in STORAGE_PATH/RUN_NAME. Started again
     before its end, a run goes on from its last checkpoint.

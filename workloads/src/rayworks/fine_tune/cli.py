@@ -64,7 +64,7 @@ NAME = "fine-tune"
 @run_options(NAME)
 @click.pass_context
 def fine_tune(context: click.Context, /, **options: Any) -> None:
-    r"""Fine-tune a causal language model, its state sharded over Ray workers.
+    """Fine-tune a causal language model, its state sharded over Ray workers.
 
     Leaves result.json, learning-curve.png, the model and checkpoints in STORAGE_PATH/RUN_NAME.
     Started again before its end, a run goes on from its last checkpoint, also with another number
@@ -94,7 +94,7 @@ def fine_tune(context: click.Context, /, **options: Any) -> None:
 @click.option("--storage-path", default="results", envvar="STORAGE_PATH", help="As in training.")
 @click.option("--run-name", default=NAME, envvar="RUN_NAME", help="The run that trained.")
 def generate(storage_path: str, run_name: str, **options: Any) -> None:
-    r"""Print a prompt and how a trained model goes on.
+    """Print a prompt and how a trained model goes on.
 
     \b
     For example:  rayworks fine-tune generate --prompt "A function is"

@@ -71,7 +71,7 @@ def image_training(smoke_test: bool, test_output_json: Path | None, **options: A
 
     \b
     On a laptop:  rayworks image-training --smoke-test --pipeline
-    """  # noqa: D301 - click wants the character itself
+    """
     if smoke_test:
         options |= {
             "data_uri": "generated", "data_size_gb": 0.0007, "weights": "none", "num_epochs": 1,

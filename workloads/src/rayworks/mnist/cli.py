@@ -22,7 +22,7 @@ _url = click.option("--url", default="http://127.0.0.1:8000/mnist", help="The en
 
 @click.group(NAME, context_settings={"show_default": True})
 def mnist() -> None:
-    r"""Train a network to read digits, and serve it.
+    """Train a network to read digits, and serve it.
 
     \b
     On a laptop:  rayworks mnist train --dataset digits

@@ -27,7 +27,7 @@ MODEL = "rayworks.fashion_mnist.model:Classifier"
 @click.option("--smoke-test", is_flag=True, help="1,200 images, 2 epochs, 1 worker.")
 @run_options(NAME, num_workers=4)
 def pytorch_benchmark(smoke_test: bool, batch_size_per_worker: int, **options: Any) -> None:
-    r"""Time the training of a small network and its prediction, over Ray workers.
+    """Time the training of a small network and its prediction, over Ray workers.
 
     Prints `Results: {'training_time': …, 'prediction_time': …}`, in seconds, and leaves
     result.json, learning-curve.png, checkpoints and the images in STORAGE_PATH/RUN_NAME.

@@ -21,7 +21,7 @@ def sleepy_pid() -> None:
 @click.option("--timeout", default=10.0, help="Seconds after which a request has failed.")
 @click.option("--smoke-test", is_flag=True, help="Five seconds, to see that all works.")
 def watch(url: str, seconds: float, interval: float, timeout: float, smoke_test: bool) -> None:
-    r"""Send constant requests to URL, and report failures, replicas and recovery times.
+    """Send constant requests to URL, and report failures, replicas and recovery times.
 
     Kill a replica, a worker, a proxy or the head meanwhile. The last line is the report as JSON:
     failed requests and their errors, process ids that answered, the longest time without an

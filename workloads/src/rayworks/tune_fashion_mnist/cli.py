@@ -46,7 +46,7 @@ DATASETS = ("fashion-mnist", "digits")
 )
 @run_options(NAME)
 def tune_fashion_mnist(**options: Any) -> None:
-    r"""Search learning rate, batch size and dropout of fashion-mnist by Ray Tune (ASHA).
+    """Search learning rate, batch size and dropout of fashion-mnist by Ray Tune (ASHA).
 
     NUM_WORKERS trials train at a time, one process each; those that fall behind are stopped.
     Leaves result.json and trials.png in STORAGE_PATH/RUN_NAME, and the best trial as a run of

@@ -27,7 +27,7 @@ NAME = "xgboost-benchmark"
 @click.option("--smoke-test", is_flag=True, help="20,000 rows, 3 rounds, 1 worker.")
 @run_options(NAME, num_workers=1)
 def xgboost_benchmark(smoke_test: bool, **options: Any) -> None:
-    r"""Time the training of gradient-boosted trees and their prediction, over Ray workers.
+    """Time the training of gradient-boosted trees and their prediction, over Ray workers.
 
     Prints `Results: {'training_time': …, 'prediction_time': …}`, in seconds, and leaves
     result.json, learning-curve.png, checkpoints and the table in STORAGE_PATH/RUN_NAME.

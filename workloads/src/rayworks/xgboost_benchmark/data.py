@@ -29,5 +29,5 @@ def arrays(tables: Iterable[pa.Table]) -> tuple[NDArray[np.float32], NDArray[np.
                  casting="same_kind")
         for table in tables
     ]  # fmt: skip
-    whole = np.concatenate(parts) if parts else np.empty((0, FEATURES + 1), np.float32)
+    whole = np.concatenate(parts)
     return whole[:, :-1], whole[:, -1]
