@@ -48,7 +48,8 @@ def main() -> None:
     swept.add_argument("--seed", type=int, help="of the values; drawn and printed without")
     swept.add_argument("--chart", help="this one only")
     missed = commands.add_parser(
-        "branches", help="`if`s that no unit test would miss, by turning each round: hours for all"
+        "branches",
+        help="`if`s that no unit test would miss, by turning each round: minutes a chart",
     )
     missed.add_argument("charts", nargs="*", help="these only")
     arguments = parser.parse_args()

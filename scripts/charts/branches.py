@@ -1,18 +1,22 @@
 """Which `if`s of the templates no unit test would miss.
 
 Each `if` is turned round in a copy of the charts, one at a time, and the unit tests that could see
-it run. When they all still pass, no case depends on it. Takes an hour or two for all charts.
+it run. When they all still pass, no case depends on it. A suite that is likely to fail runs first.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 from charts.places import APPLICATIONS, CHARTS
 from lib.errors import UserError
@@ -42,6 +46,31 @@ class Branch:
 
     def __str__(self) -> str:
         return f"charts/{self.path}:{self.line}: {' '.join(self.condition.split())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A file of unit tests.
+
+    Args:
+        chart: whose.
+        path: the file, relative to the chart.
+        text: what it says.
+    """
+
+    chart: str
+    path: Path
+    text: str
+
+    def names(self, branch: Branch) -> bool:
+        """Whether it names the template of an `if`."""
+        return str(Path(*branch.path.parts[2:])) in self.text
+
+    def passes(self, charts: Path) -> bool:
+        """Whether it passes in a copy of the charts."""
+        command = [tool("helm-unittest"), "--strict", "--with-subchart=false", "--failfast"]
+        command += ["--file", str(self.path), str(charts / self.chart)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def branches(chart: str) -> Iterator[Branch]:
@@ -77,28 +106,62 @@ def main(charts: list[str]) -> None:
 
 
 def survivors(chart: str) -> Iterator[Branch]:
-    """The `if`s of a chart that can be turned round without a unit test failing."""
-    with tempfile.TemporaryDirectory() as name:
-        copy = Path(name, "charts")
-        shutil.copytree(CHARTS, copy, symlinks=True)
-        for other in ("environments", "workloads"):  # what some tests read
-            (copy.parent / other).symlink_to(ROOT / other)
-        for branch in branches(chart):
-            target = copy / branch.path
-            original = target.read_text()
-            target.write_text(branch.turned)
-            if all(_pass(copy / one) for one in _seen_by(chart)):
-                yield branch
+    """The `if`s of a chart that can be turned round without a unit test failing.
+
+    Raises:
+        UserError: a unit test fails as it is.
+    """
+    lanes = os.cpu_count() or 1
+    copies = SimpleQueue[Path]()
+    clock = itertools.count(1)
+    # When each last failed: an `if` is often missed by the same suite as the one before.
+    latest = dict.fromkeys(_seen_by(chart), 0)
+
+    def survives(branch: Branch) -> bool:
+        copy = copies.get()
+        target = copy / branch.path
+        original = target.read_text()
+        target.write_text(branch.turned)
+        try:
+            for suite in sorted(latest, key=lambda one: (not one.names(branch), -latest[one])):
+                if not suite.passes(copy):
+                    latest[suite] = next(clock)
+                    return False
+            return True
+        finally:
             target.write_text(original)
+            copies.put(copy)
+
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(lanes) as pool:
+        for lane in range(lanes):
+            copy = _copy(Path(name, str(lane)))
+            copies.put(copy)
+        passed = pool.map(lambda suite: suite.passes(copy), latest)
+        broken = [
+            f"charts/{suite.chart}/{suite.path}"
+            for suite, good in zip(latest, passed, strict=True)
+            if not good
+        ]
+        if broken:
+            # It would seem to miss whatever is turned round.
+            raise UserError(f"{', '.join(broken)}: fails with --failfast as it is", "mend it first")
+        found = list(branches(chart))
+        for branch, survived in zip(found, pool.map(survives, found), strict=True):
+            if survived:
+                yield branch
 
 
-def _seen_by(chart: str) -> list[str]:
-    """The charts whose unit tests render this one's templates, those that are quick first."""
-    if chart != LIBRARY:
-        return [chart]
-    return [one for one in reversed(APPLICATIONS) if (CHARTS / one / "charts" / LIBRARY).exists()]
+def _copy(place: Path) -> Path:
+    """The charts in a place of their own, with what some of their unit tests read beside them."""
+    copy = shutil.copytree(CHARTS, place / "charts", symlinks=True)
+    for other in ("environments", "workloads"):
+        (place / other).symlink_to(ROOT / other)
+    return copy
 
 
-def _pass(chart: Path) -> bool:
-    command = [tool("helm-unittest"), "--strict", "--with-subchart=false", "--failfast", str(chart)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def _seen_by(chart: str) -> Iterator[Suite]:
+    """The unit tests that render a chart's templates."""
+    for one in APPLICATIONS:
+        if one == chart or (chart == LIBRARY and (CHARTS / one / "charts" / LIBRARY).exists()):
+            for path in sorted((CHARTS / one / "tests").glob("*_test.yaml")):
+                yield Suite(one, path.relative_to(CHARTS / one), path.read_text())
