@@ -53,8 +53,11 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise UserError(f"no answer within {timeout:.0f} s: {shlex.join(words)}", hint) from error
     if check and done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
-        raise UserError(
-            f"exit code {done.returncode} from: {shlex.join(words)}\n  " + "\n  ".join(said), hint
-        )
+        raise failure(words, done.returncode, done.stderr.strip() or done.stdout.strip(), hint)
     return done
+
+
+def failure(words: Sequence[str], code: int, said: str, hint: str | None = None) -> UserError:
+    """What to say of a command that failed: it, and the last lines that it printed."""
+    last = said.splitlines()[-15:]
+    return UserError(f"exit code {code} from: {shlex.join(words)}\n  " + "\n  ".join(last), hint)

@@ -10,14 +10,16 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from lib.errors import UserError
 from lib.paths import CACHE, TOOLS_BIN
-from lib.shell import run
+from lib.shell import failure, run
 from tools import debian, preflight, venv
 from tools.catalogue import Tool
 from tools.files import link, locked, remove
@@ -46,29 +48,41 @@ def provide(
     """Make what is not in the cache, and link all of it into the checkout.
 
     The Debian packages of `groups` and the virtual environments are fetched while Go compiles
-    the tools: one waits for the network, the other for the processor. `quiet` leaves out the
-    lines of what is there already.
+    the tools: one waits for the network, the other for the processor. For the same reason two tools
+    are built at a time: one downloads its modules, or is linked, which takes a single core, while
+    the other compiles. `quiet` leaves out the lines of what is there already.
 
     Raises:
         UserError: the machine lacks something (before any work), or a step failed.
     """
     wanted = [tool for tool in tools if not ready(tool)]
     preflight.check(wanted, groups)
-    with ThreadPoolExecutor(max_workers=1) as background:
-        fetched = background.submit(_fetch, groups, environments, progress, quiet)
-        with _sources() if wanted else nullcontext():
-            for tool in tools:
-                title = f"{tool.name} {tool.version.split('-')[0]}"
-                if tool in wanted:
-                    with progress.task(title):
-                        _build(tool)
-                elif not quiet:
-                    progress.done(title, "cached")
-                for name in tool.binaries:
-                    link(TOOLS_BIN / name, tool.entry / "bin" / name)
-                if fetched.done():
-                    fetched.result()
-        fetched.result()
+    go = _Go()
+
+    def provide_tool(tool: Tool) -> None:
+        title = f"{tool.name} {tool.version.split('-')[0]}"
+        if tool in wanted:
+            with progress.task(title):
+                _build(tool, go)
+        elif not quiet:
+            progress.done(title, "cached")
+        for name in tool.binaries:
+            link(TOOLS_BIN / name, tool.entry / "bin" / name)
+
+    with (
+        _sources() if wanted else nullcontext(),
+        ThreadPoolExecutor(max_workers=1) as background,
+        ThreadPoolExecutor(max_workers=2) as lanes,
+    ):
+        work = [background.submit(_fetch, groups, environments, progress, quiet)]
+        work += [lanes.submit(provide_tool, tool) for tool in tools]
+        try:
+            for done in as_completed(work):
+                done.result()
+        except BaseException:
+            lanes.shutdown(wait=False, cancel_futures=True)
+            go.stop()
+            raise
 
 
 def made(tool: Tool) -> Path:
@@ -80,7 +94,7 @@ def made(tool: Tool) -> Path:
     if not ready(tool):
         preflight.check([tool], set())
         with _sources():
-            _build(tool)
+            _build(tool, _Go())
     return tool.entry
 
 
@@ -121,7 +135,42 @@ def go_environment(temporary: Path) -> dict[str, str]:
     }
 
 
-def _build(tool: Tool) -> None:
+class _Go:
+    """Runs Go in several threads until it is stopped: Ctrl-C reaches the main thread alone."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        self._running: set[subprocess.Popen[str]] = set()
+
+    def install(self, arguments: list[str], cwd: Path, env: dict[str, str]) -> None:
+        """`go install`.
+
+        Raises:
+            UserError: it failed.
+            KeyboardInterrupt: it was stopped.
+        """
+        words = ["go", "install", *arguments]
+        with subprocess.Popen(
+            words, cwd=cwd, env={**os.environ, **env}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ) as process:  # fmt: skip
+            self._running.add(process)
+            said, _ = process.communicate()
+            self._running.discard(process)
+        # A terminal's Ctrl-C ends it too, perhaps before we hear of it.
+        if process.returncode and self._stopped.wait(1):
+            raise KeyboardInterrupt
+        if process.returncode:
+            raise failure(words, process.returncode, said.strip())
+
+    def stop(self) -> None:
+        """End what runs."""
+        self._stopped.set()
+        for process in self._running.copy():
+            process.terminate()
+
+
+def _build(tool: Tool, go: _Go) -> None:
     entry = tool.entry
     with locked(entry):
         if ready(tool):  # another checkout has just built it
@@ -133,13 +182,12 @@ def _build(tool: Tool) -> None:
         temporary.mkdir(parents=True)
         try:
             environment = go_environment(temporary)
-            run(
-                [
-                    *("go", "install", "-ldflags", tool.ldflags),
-                    *("-tags", ",".join(tool.tags), "tool"),
-                ],
-                cwd=tool.folder,
-                env={**environment, "GOBIN": str(staging / "bin")},
+            # Nobody debugs them: without what a debugger reads they compile in 10 % less time.
+            flags = ["-gcflags", "all=-dwarf=false", "-ldflags", tool.ldflags]
+            go.install(
+                [*flags, "-tags", ",".join(tool.tags), "tool"],
+                tool.folder,
+                {**environment, "GOBIN": str(staging / "bin")},
             )
             for theirs, ours in tool.renames.items():
                 (staging / "bin" / theirs).rename(staging / "bin" / ours)
