@@ -27,7 +27,7 @@ def test_a_killed_worker_costs_at_most_one_epoch(start: Start, tmp_path: Path) -
     events(process, lambda event: event["event"] == "epoch" and event["epoch"] == 5)
     actors = ray_processes(process.pid)
     rays_own = {"DashboardAgent", "RuntimeEnvAgent", "IDLE"}
-    needed = {"TrainController", "SynchronizationActor", "RayTrainWorker"}
+    needed = {"SynchronizationActor", "RayTrainWorker"}
     assert set(actors.values()) - rays_own == needed
     workers = [pid for pid, name in actors.items() if name == "RayTrainWorker"]
     assert len(workers) == 2

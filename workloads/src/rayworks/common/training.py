@@ -93,7 +93,6 @@ def fit(
     Raises:
         UserError: the workers do not fit, or the training failed for good.
     """
-    from ray.exceptions import RayActorError
     from ray.train import (
         CheckpointConfig,
         FailureConfig,
@@ -136,7 +135,7 @@ def fit(
             raise UserError(
                 f"training failed: {_reason(error)}", "--verbose shows what Ray logs"
             ) from error
-        except RayActorError as error:
+        except KeyboardInterrupt as error:
             raise UserError(
                 "the run was stopped before its end", "the same command goes on from there"
             ) from error
