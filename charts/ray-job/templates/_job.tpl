@@ -182,6 +182,9 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- if eq $mode "InteractiveMode" -}}
 {{- include "ray.fail" (list "job.schedule.cron" "does not go with InteractiveMode" "use K8sJobMode or HTTPMode") -}}
 {{- end -}}
+{{- if and (eq $job.schedule.controller "kubernetes") $values.networkPolicy.enabled (eq $global.network.egress "restricted") (not $global.network.apiServer.cidrs) -}}
+{{- include "ray.fail" (list "global.ray.network.apiServer.cidrs" "is empty: with restricted egress the schedule could not reach the API server" "give its addresses (kubectl get endpointslices kubernetes)") -}}
+{{- end -}}
 {{- if eq $job.schedule.controller "kuberay" -}}
 {{- if not (include "ray.gate" (list $global "RayCronJob")) -}}
 {{- include "ray.fail" (list "job.schedule.controller" "kuberay needs the operator's feature gate RayCronJob, which is off" "turn it on (global.ray.operator.featureGates), or use kubernetes") -}}
