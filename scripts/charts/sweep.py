@@ -88,6 +88,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "env": ("A", "RAY_LOG_TO_STDERR", "REDIS_PASSWORD", "1x"),
     "rayStartParams": ("num-cpus", "num-gpus", "object-store-memory", "resources", "labels", "x"),
     "rayResources": ("CPU", "GPU", "custom"),
+    "entrypointResources": ("CPU", "GPU", "memory", "custom"),
 }
 
 

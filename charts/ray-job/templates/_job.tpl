@@ -21,19 +21,97 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- end -}}
 {{- $cpus = int ($scaling.cpusPerWorker | default $cpus) -}}
 {{- $number = int ($scaling.numWorkers | default (max 1 $number)) -}}
-{{- /* Does it fit? Autoscaled groups count with their maxReplicas. */}}
+{{- /* Does it fit? Autoscaled groups count with their maxReplicas, and less what the command takes for itself, on the
+      node where it leaves the most. */}}
+{{- $command := include "ray-job.entrypointNodes" . | fromJson -}}
+{{- $taken := ternary 0 -1 (and (has "head" $command.nodes) (not (empty (index . 1).workers))) -}}
 {{- $places := 0 -}}
 {{- $said := list -}}
 {{- range $workers -}}
 {{- $here := div (int .numCpus) $cpus | int -}}
-{{- if $useGpu }}{{ $here = min $here (int .accelerators) | int }}{{ end -}}
+{{- $beside := div (sub (mul (int .numCpus) 1000) (int64 $command.cpu)) (mul $cpus 1000) | int -}}
+{{- if $useGpu -}}
+{{- $here = min $here (int .accelerators) | int -}}
+{{- $beside = min $beside (div (sub (mul (int .accelerators) 1000) (int64 $command.gpu)) 1000) | int -}}
+{{- end -}}
+{{- if and (has .name $command.nodes) (or (eq $taken -1) (lt (sub $here $beside) $taken)) }}{{ $taken = sub $here $beside | int }}{{ end -}}
 {{- $places = add $places (mul (int .max) (int .numOfHosts) $here) | int -}}
 {{- $said = append $said (printf "%s: %d × %d CPUs%s" .name (mul (int .max) (int .numOfHosts)) (int .numCpus) (ternary (printf ", %d accelerators" (int .accelerators)) "" $useGpu)) -}}
+{{- end -}}
+{{- if gt $taken 0 -}}
+{{- $places = sub $places $taken | int -}}
+{{- $said = append $said "less job.entrypointResources" -}}
 {{- end -}}
 {{- if lt $places $number -}}
 {{- include "ray.fail" (list "job.scaling" (printf "%d workers of %d CPUs each do not fit: there is room for %d (%s)" $number $cpus $places (join "; " $said)) "raise workers.<name>.replicas or size, or lower job.scaling.numWorkers or cpusPerWorker") -}}
 {{- end -}}
 {{- dict "NUM_WORKERS" (toString $number) "CPUS_PER_WORKER" (toString $cpus) "USE_GPU" (toString $useGpu) | toJson -}}
+{{- end -}}
+
+{{/* ray-job.entrypointNodes (list ROOT GROUPS): where there is room for what the command asks for itself, as JSON:
+{nodes, cpu, gpu}, names of groups and thousandths. What Ray finds on a node by itself (accelerator_type:A100) is not
+looked for. */}}
+{{- define "ray-job.entrypointNodes" -}}
+{{- $asked := (index . 0).Values.job.entrypointResources -}}
+{{- $path := "job.entrypointResources" -}}
+{{- $nodes := list -}}
+{{- $said := list -}}
+{{- range prepend (index . 1).workers (index . 1).head -}}
+{{- $params := .rayStartParams -}}
+{{- $custom := get $params "resources" | default "{}" | trimAll "'` " | fromJson -}}
+{{- $has := merge (dict) .rayResources $custom (dict "CPU" (int .numCpus) "GPU" (get $params "num-gpus" | default 0) "memory" (get $params "memory" | default .memory)) -}}
+{{- $fits := or (eq .name "head") (gt (int .max) 0) -}}
+{{- $here := list -}}
+{{- range $name, $amount := $asked -}}
+{{- if not (or (contains ":" $name) (has $name (list "TPU" "neuron_cores"))) -}}
+{{- $room := get $has $name | default 0 -}}
+{{- if gt (include "ray.milli" (list (printf "%s.%s" $path $name) $amount) | int64) (include "ray.milli" (list $path $room) | int64) }}{{ $fits = false }}{{ end -}}
+{{- $here = append $here (printf "%s %s" $name (include "ray.string" $room)) -}}
+{{- end -}}
+{{- end -}}
+{{- if $fits }}{{ $nodes = append $nodes .name }}{{ end -}}
+{{- $said = append $said (printf "%s: %s" .name (join ", " $here)) -}}
+{{- end -}}
+{{- if not $nodes -}}
+{{- include "ray.fail" (list $path (printf "%s fits on no node (%s)" (toJson $asked) (join "; " $said)) "ask for less, or choose a larger size for a worker group or the head") -}}
+{{- end -}}
+{{- $amounts := dict -}}
+{{- range list "CPU" "GPU" }}{{ $_ := set $amounts . (include "ray.milli" (list (printf "%s.%s" $path .) (get $asked . | default 0)) | int64) }}{{ end -}}
+{{- dict "nodes" $nodes "cpu" $amounts.CPU "gpu" $amounts.GPU | toJson -}}
+{{- end -}}
+
+{{/* ray-job.validateEntrypoint JOB: what of it Ray or the operator would not take. */}}
+{{- define "ray-job.validateEntrypoint" -}}
+{{- if and .entrypointResources (eq .submissionMode "InteractiveMode") -}}
+{{- include "ray.fail" (list "job.entrypointResources" "is not read in InteractiveMode: who submits says what the command needs" "remove it") -}}
+{{- end -}}
+{{- if and (hasKey .entrypointResources "memory") (ne .submissionMode "K8sJobMode") -}}
+{{- include "ray.fail" (list "job.entrypointResources.memory" (printf "KubeRay passes no memory on in %s" .submissionMode) "use K8sJobMode, or leave it out") -}}
+{{- end -}}
+{{- $gpus := include "ray.milli" (list "job.entrypointResources.GPU" (get .entrypointResources "GPU" | default 0)) | int64 -}}
+{{- if and (gt $gpus 1000) (mod $gpus 1000) -}}
+{{- include "ray.fail" (list "job.entrypointResources.GPU" (printf "%v: beyond one, Ray gives whole accelerators only" .entrypointResources.GPU) "write a whole number") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ray-job.entrypoint JOB: what the command asks for itself, in the words of Ray's job API, as JSON. */}}
+{{- define "ray-job.entrypoint" -}}
+{{- $out := dict -}}
+{{- $custom := dict -}}
+{{- range $name, $amount := .entrypointResources -}}
+{{- $milli := include "ray.milli" (list (printf "job.entrypointResources.%s" $name) $amount) | int64 -}}
+{{- if eq $name "CPU" -}}
+{{- $_ := set $out "entrypoint_num_cpus" (divf $milli 1000) -}}
+{{- else if eq $name "GPU" -}}
+{{- $_ := set $out "entrypoint_num_gpus" (divf $milli 1000) -}}
+{{- else if eq $name "memory" -}}
+{{- $_ := set $out "entrypoint_memory" (div $milli 1000) -}}
+{{- else -}}
+{{- $_ := set $custom $name (divf $milli 1000) -}}
+{{- end -}}
+{{- end -}}
+{{- if $custom }}{{ $_ := set $out "entrypoint_resources" $custom }}{{ end -}}
+{{- toJson $out -}}
 {{- end -}}
 
 {{/* ray-job.parts ROOT: {global, groups, env, runtimeEnv}, validated, as JSON. */}}
@@ -44,6 +122,7 @@ RayJobSpec, what it is named after, and what of it the operator would refuse.
 {{- $groups := dict "head" dict "workers" list -}}
 {{- $env := dict -}}
 {{- $runtimeEnv := $job.runtimeEnv -}}
+{{- include "ray-job.validateEntrypoint" $job -}}
 {{- if not $existing -}}
 {{- $groups = include "ray.groups" (list $global .Values) | fromJson -}}
 {{- include "ray.validateCluster" (list . $global $groups) -}}
@@ -207,6 +286,7 @@ labels, a new version of this chart) does not run again. */}}
 {{- $parts := index . 1 -}}
 {{- $values := $root.Values -}}
 {{- $runs := dict "entrypoint" $values.job.entrypoint "runtimeEnv" $parts.runtimeEnv "env" $parts.env "own" $values.env "existing" $parts.existing "mode" $values.job.submissionMode -}}
+{{- with $values.job.entrypointResources }}{{ $_ := set $runs "asks" . }}{{ end -}}
 {{- if not $parts.existing -}}
 {{- $shape := list -}}
 {{- range prepend $parts.groups.workers $parts.groups.head -}}
@@ -226,7 +306,7 @@ labels, a new version of this chart) does not run again. */}}
 {{- $request := dict "entrypoint" (trim $job.entrypoint) -}}
 {{- with (index . 1).runtimeEnv }}{{ $_ := set $request "runtime_env" . }}{{ end -}}
 {{- with $job.metadata }}{{ $_ := set $request "metadata" . }}{{ end -}}
-{{- toJson $request -}}
+{{- merge $request (include "ray-job.entrypoint" $job | fromJson) | toJson -}}
 {{- end -}}
 
 {{/* ray-job.spec (list ROOT PARTS): RayJobSpec. */}}
@@ -239,6 +319,16 @@ labels, a new version of this chart) does not run again. */}}
 submissionMode: {{ $job.submissionMode }}
 {{- with trim $job.entrypoint }}
 entrypoint: {{ . | quote }}
+{{- end }}
+{{- $asked := include "ray-job.entrypoint" $job | fromJson }}
+{{- with $asked.entrypoint_num_cpus }}
+entrypointNumCpus: {{ include "ray.string" . }}
+{{- end }}
+{{- with $asked.entrypoint_num_gpus }}
+entrypointNumGpus: {{ include "ray.string" . }}
+{{- end }}
+{{- with $asked.entrypoint_resources }}
+entrypointResources: {{ toJson . | quote }}
 {{- end }}
 {{- with $parts.runtimeEnv }}
 runtimeEnvYAML: {{ toYaml . | quote }}
