@@ -278,9 +278,10 @@ looked for. */}}
 {{- end -}}
 {{- end -}}
 
-{{/* ray-job.name (list ROOT PARTS): release and a hash of what runs: image, command, environment, shape. The operator
-disregards changes of a RayJob, so what runs differently is another RayJob; what only looks different (probes,
-labels, a new version of this chart) does not run again. */}}
+{{/* ray-job.name (list ROOT PARTS): release and a hash of what runs: image, command, environment, shape, and what else
+is in the pods. The operator disregards changes of a RayJob, so what runs differently is another RayJob; what only looks
+different (probes, labels, placement, a new version of this chart) does not run again. What is empty is left out, so
+that a new value of the chart changes no name. */}}
 {{- define "ray-job.name" -}}
 {{- $root := index . 0 -}}
 {{- $parts := index . 1 -}}
@@ -290,9 +291,13 @@ labels, a new version of this chart) does not run again. */}}
 {{- if not $parts.existing -}}
 {{- $shape := list -}}
 {{- range prepend $parts.groups.workers $parts.groups.head -}}
-{{- $shape = append $shape (pick . "name" "image" "resources" "rayStartParams" "rayResources" "rayLabels" "replicas" "min" "max" "numOfHosts") -}}
+{{- $group := pick . "name" "image" "resources" "rayStartParams" "rayResources" "rayLabels" "replicas" "min" "max" "numOfHosts" -}}
+{{- $inside := merge (pick . "env") (pick .pod "envFrom" "runtimeClassName" "volumes" "initContainers" "sidecars" "override") -}}
+{{- range $key, $value := $inside }}{{ if $value }}{{ $_ := set $group $key $value }}{{ end }}{{ end -}}
+{{- $shape = append $shape $group -}}
 {{- end -}}
 {{- $_ := set $runs "shape" $shape -}}
+{{- range $key := list "packages" "shmSize" }}{{ with get $values $key }}{{ $_ := set $runs $key . }}{{ end }}{{ end -}}
 {{- $_ := set $runs "ray" (toString $values.rayVersion) -}}
 {{- $_ := set $runs "storage" (include "ray.storage" (list $root $parts.global) | fromJson) -}}
 {{- end -}}
