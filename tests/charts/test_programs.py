@@ -309,7 +309,11 @@ def run(name: str, state: str, created: str = "2026-01-01T00:00:00Z") -> dict[st
 
 
 def create(
-    folder: Path, runs: list[dict[str, Any]], policy: str, answer: int = 201
+    folder: Path,
+    runs: list[dict[str, Any]],
+    policy: str,
+    answer: int = 201,
+    labels: dict[str, str] | None = None,
 ) -> tuple[subprocess.CompletedProcess[str], Server]:
     def api(method: str, path: str, body: Any) -> Answer:
         if "cronjobs" in path:
@@ -318,7 +322,7 @@ def create(
             return 200, {"items": runs}
         return (answer if method == "POST" else 200), {}
 
-    manifest = {"metadata": {"name": "nightly", "labels": {"a": "b"}}, "spec": {}}
+    manifest = {"metadata": {"name": "nightly", "labels": labels or {"a": "b"}}, "spec": {}}
     (folder / "rayjob.json").write_text(json.dumps(manifest))
     env = {"SCHEDULE": "nightly", "POLICY": policy, "HISTORY": "1", "RUN": "nightly-29384756"}
     with api_server(folder, api) as server:
@@ -333,6 +337,13 @@ def test_a_run_is_named_after_its_minute_and_owned_by_the_schedule(tmp_path: Pat
     assert path == "/apis/ray.io/v1/namespaces/team/rayjobs"
     assert body["metadata"]["name"] == "nightly-run-29384756"
     assert body["metadata"]["ownerReferences"][0]["uid"] == "the-uid"
+
+
+def test_each_run_is_an_application_of_its_own_to_yunikorn(tmp_path: Path) -> None:
+    key = "yunikorn.apache.org/app-id"
+    _, server = create(tmp_path, [], "Forbid", labels={key: "nightly", "a": "b"})
+    ((_, body),) = server.of("POST")
+    assert body["metadata"]["labels"] == {key: "nightly-run-29384756", "a": "b"}
 
 
 @pytest.mark.parametrize(

@@ -504,7 +504,7 @@ rayStartParams:
   {{- toYaml .rayStartParams | nindent 2 }}
 {{- end -}}
 
-{{/* ray.crMetadata (list ROOT GLOBAL): labels and annotations of the custom resource. */}}
+{{/* ray.crMetadata (list ROOT GLOBAL NAME): labels and annotations of the custom resource of that name. */}}
 {{- define "ray.crMetadata" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
@@ -516,7 +516,7 @@ rayStartParams:
 {{- with $values.initializingTimeoutSeconds }}{{ $_ := set $annotations "ray.io/initializing-timeout" (toString (int .)) }}{{ end -}}
 labels:
   {{- include "ray.labels" $root | nindent 2 }}
-  {{- with include "ray.queueLabels" $values | fromJson }}
+  {{- with include "ray.queueLabels" (list $values (index . 2)) | fromJson }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with $annotations }}
@@ -525,10 +525,13 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* ray.queueLabels VALUES: what each scheduler looks for on the custom resource, as JSON. */}}
+{{/* ray.queueLabels (list VALUES NAME): what each scheduler looks for on the custom resource of that name, as JSON. */}}
 {{- define "ray.queueLabels" -}}
-{{- $queue := .queue | default dict -}}
+{{- $queue := (index . 0).queue | default dict -}}
 {{- $labels := dict -}}
+{{- /* Without it, all that runs in the namespace is one application to YuniKorn. */}}
+{{- if eq ($queue.scheduler | default "") "yunikorn" }}{{ $_ := set $labels "yunikorn.apache.org/app-id" (index . 1) }}{{ end -}}
+{{- if $queue.gang }}{{ $_ := set $labels "ray.io/gang-scheduling-enabled" "true" }}{{ end -}}
 {{- if $queue.name -}}
 {{- $keys := dict "kueue" "kueue.x-k8s.io/queue-name" "volcano" "volcano.sh/queue-name" "yunikorn" "yunikorn.apache.org/queue" "kai-scheduler" "kai.scheduler/queue" -}}
 {{- $_ := set $labels (get $keys $queue.scheduler) $queue.name -}}

@@ -191,13 +191,27 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- end -}}
 {{- end -}}
 
-{{/* ray.validateQueue (list GLOBAL VALUES GROUPS EXTRA): Kueue's limits; EXTRA pod sets beside head and groups. */}}
+{{/* ray.validateQueue (list GLOBAL VALUES GROUPS EXTRA): what each scheduler takes; EXTRA pod sets beside head and groups. */}}
 {{- define "ray.validateQueue" -}}
 {{- $global := index . 0 -}}
 {{- $values := index . 1 -}}
 {{- $groups := index . 2 -}}
 {{- $queue := $values.queue -}}
-{{- if not $queue.name -}}
+{{- if and $queue.gang (not (has $queue.scheduler (list "yunikorn" "scheduler-plugins"))) -}}
+{{- include "ray.fail" (list "queue.gang" (printf "is not read: with %s a cluster begins as a whole by itself" $queue.scheduler) "leave it out") -}}
+{{- end -}}
+{{- if eq $queue.scheduler "scheduler-plugins" -}}
+{{- if $queue.name -}}
+{{- include "ray.fail" (list "queue.name" "scheduler-plugins has no queues" "remove it") -}}
+{{- end -}}
+{{- if not $queue.gang -}}
+{{- include "ray.fail" (list "queue.gang" "is false, and with scheduler-plugins there is nothing else to ask for" "set it to true, or leave queue out") -}}
+{{- end -}}
+{{- if $values.autoscaling.enabled -}}
+{{- include "ray.fail" (list "autoscaling.enabled" "the operator tells scheduler-plugins once how many pods there must be, and never again: with fewer of them, none would start" "turn it off, or leave queue out") -}}
+{{- end -}}
+{{- end -}}
+{{- if not (or $queue.name $queue.gang) -}}
 {{- if $queue.priorityClass -}}
 {{- include "ray.fail" (list "queue.priorityClass" "is a priority in a queue, and queue.name is empty" "name a queue, or remove it") -}}
 {{- end -}}

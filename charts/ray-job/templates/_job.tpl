@@ -184,8 +184,10 @@ looked for. */}}
 {{- if gt (int $job.backoffLimit) 0 -}}
 {{- include "ray.fail" (list "job.backoffLimit" "does not go with job.clusterSelector: a retry would need a new cluster" "set it to 0") -}}
 {{- end -}}
-{{- if $values.queue.name -}}
-{{- include "ray.fail" (list "queue.name" "does not go with job.clusterSelector: queues admit clusters" "remove one of the two") -}}
+{{- range list "name" "gang" -}}
+{{- if get $values.queue . -}}
+{{- include "ray.fail" (list (printf "queue.%s" .) "does not go with job.clusterSelector: queues admit clusters" "remove one of the two") -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if $job.deletionRules -}}
@@ -268,8 +270,10 @@ looked for. */}}
 {{- if not (include "ray.gate" (list $global "RayCronJob")) -}}
 {{- include "ray.fail" (list "job.schedule.controller" "kuberay needs the operator's feature gate RayCronJob, which is off" "turn it on (global.ray.operator.featureGates), or use kubernetes") -}}
 {{- end -}}
-{{- if $values.queue.name -}}
-{{- include "ray.fail" (list "queue.name" "a RayCronJob passes no labels on to its jobs" "use job.schedule.controller: kubernetes") -}}
+{{- range list "name" "gang" -}}
+{{- if get $values.queue . -}}
+{{- include "ray.fail" (list (printf "queue.%s" .) "a RayCronJob passes no labels on to its jobs" "use job.schedule.controller: kubernetes") -}}
+{{- end -}}
 {{- end -}}
 {{- if $job.schedule.timeZone -}}
 {{- include "ray.fail" (list "job.schedule.timeZone" "a RayCronJob of KubeRay 1.6 knows none" "use job.schedule.controller: kubernetes") -}}
