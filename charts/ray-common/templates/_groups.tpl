@@ -173,11 +173,7 @@ NAME "head" is the head. */}}
 {{- end -}}
 {{- end -}}
 {{- $pod := include "ray.podOptions" (list $global $values $pool $path $group) | fromJson -}}
-{{- range $key, $value := merge (dict) $pod.podLabels $group.rayLabels -}}
-{{- if or (hasPrefix "ray.io/" $key) (has $key (list "app.kubernetes.io/name" "app.kubernetes.io/created-by" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/part-of")) -}}
-{{- include "ray.fail" (list (printf "%s.podLabels" $path) (printf "%q is what Services and policies select by" $key) "choose another key") -}}
-{{- end -}}
-{{- end -}}
+{{- include "ray.validatePodLabels" (list (printf "%s.podLabels" $path) (merge (dict) $pod.podLabels $group.rayLabels)) -}}
 {{- $rayLabels := dict -}}
 {{- range $key, $value := $group.rayLabels }}{{ $_ := set $rayLabels $key (include "ray.string" $value) }}{{ end -}}
 

@@ -174,6 +174,15 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if $values.queue }}{{ include "ray.validateQueue" (list $global $values $groups 0) }}{{ end -}}
 {{- end -}}
 
+{{/* ray.validatePodLabels (list PATH LABELS): labels of pods that are not the user's to set. */}}
+{{- define "ray.validatePodLabels" -}}
+{{- range $key := keys (index . 1) -}}
+{{- if or (hasPrefix "ray.io/" $key) (has $key (list "app.kubernetes.io/name" "app.kubernetes.io/created-by" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/part-of")) -}}
+{{- include "ray.fail" (list (index $ 0) (printf "%q is what Services and policies select by" $key) "choose another key") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* ray.validateVariable (list PATH NAME): variables that are not the user's to set. */}}
 {{- define "ray.validateVariable" -}}
 {{- $path := index . 0 -}}

@@ -114,12 +114,13 @@ looked for. */}}
 {{- toJson $out -}}
 {{- end -}}
 
-{{/* ray-job.parts ROOT: {global, groups, env, runtimeEnv}, validated, as JSON. */}}
+{{/* ray-job.parts ROOT: {global, groups, env, runtimeEnv}, validated, as JSON. On a cluster that is there, of the groups only
+where small pods would run. */}}
 {{- define "ray-job.parts" -}}
 {{- $job := .Values.job -}}
 {{- $global := include "ray.global" . | fromJson -}}
 {{- $existing := get $job.clusterSelector "ray.io/cluster" | default "" -}}
-{{- $groups := dict "head" dict "workers" list -}}
+{{- $groups := dict "workers" list -}}
 {{- $env := dict -}}
 {{- $runtimeEnv := $job.runtimeEnv -}}
 {{- include "ray-job.validateEntrypoint" $job -}}
@@ -128,6 +129,7 @@ looked for. */}}
 {{- include "ray.validateCluster" (list . $global $groups) -}}
 {{- $env = include "ray-job.scaling" (list . $groups) | fromJson -}}
 {{- else -}}
+{{- $_ := set $groups "head" (dict "pod" (include "ray.podOptions" (list $global .Values $global.pools.head "head" dict) | fromJson)) -}}
 {{- range $name, $number := dict "NUM_WORKERS" $job.scaling.numWorkers "CPUS_PER_WORKER" $job.scaling.cpusPerWorker }}{{ if $number }}{{ $_ := set $env $name (toString (int $number)) }}{{ end }}{{ end -}}
 {{- $_ := set $env "USE_GPU" (toString $job.scaling.useGpu) -}}
 {{- $all := include "ray.env" (list . $global $env) | fromJson -}}
@@ -162,6 +164,20 @@ looked for. */}}
 {{- end -}}
 {{- if and (not (trim $job.entrypoint)) (ne $mode "InteractiveMode") -}}
 {{- include "ray.fail" (list "job.entrypoint" "is empty" "give the command to run") -}}
+{{- end -}}
+{{- $submitter := $job.submitter -}}
+{{- range $key := list "podLabels" "podAnnotations" "nodeSelector" "tolerations" "priorityClassName" "env" -}}
+{{- if and (get $submitter $key) (ne $mode "K8sJobMode") -}}
+{{- include "ray.fail" (list (printf "job.submitter.%s" $key) (printf "is not read: in %s there is no submitter" $mode) "remove it") -}}
+{{- end -}}
+{{- end -}}
+{{- include "ray.validatePodLabels" (list "job.submitter.podLabels" $submitter.podLabels) -}}
+{{- range $name := keys $submitter.env -}}
+{{- $at := printf "job.submitter.env.%s" $name -}}
+{{- include "ray.validateVariable" (list $at $name) -}}
+{{- if has $name (list "RAYWORKS_SUBMISSION" "RAY_DASHBOARD_ADDRESS" "RAY_JOB_SUBMISSION_ID") -}}
+{{- include "ray.fail" (list $at "tells the submitter what to submit, and where" "remove it") -}}
+{{- end -}}
 {{- end -}}
 {{- if and (eq $mode "InteractiveMode") (gt (int $job.backoffLimit) 0) -}}
 {{- include "ray.fail" (list "job.backoffLimit" "does not go with InteractiveMode: nobody would submit again" "set it to 0") -}}
@@ -379,9 +395,17 @@ suspend: true
 submitterConfig:
   backoffLimit: {{ int $job.submitter.backoffLimit }}
 submitterPodTemplate:
+  {{- $submitter := $job.submitter }}
   metadata:
     labels:
       {{- include "ray.podLabels" (list $root "submitter") | nindent 6 }}
+      {{- with $submitter.podLabels }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+    {{- with $submitter.podAnnotations }}
+    annotations:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
   spec:
     automountServiceAccountToken: false
     containers:
@@ -391,11 +415,8 @@ submitterPodTemplate:
           - -c
           - |
             {{- $root.Files.Get "files/submit.py" | nindent 12 }}
-        env:
-          - name: HOME
-            value: /tmp
-          - name: RAYWORKS_SUBMISSION
-            value: {{ include "ray-job.submission" (list $root $parts) | replace "$(" "$$(" | quote }}
+        {{- $env := dict "HOME" "/tmp" "RAYWORKS_SUBMISSION" (include "ray-job.submission" (list $root $parts) | replace "$(" "$$(") }}
+        {{- include "ray.envList" (include "ray.overlay" (list $env $submitter.env) | fromJson) | fromJson | toYaml | nindent 8 }}
         image: {{ include "ray.image" (list $global "ray" $values.image "job.submitter") | quote }}
         imagePullPolicy: {{ $values.image.pullPolicy | default $global.images.pullPolicy }}
         resources:
@@ -403,6 +424,9 @@ submitterPodTemplate:
         securityContext:
           {{- include "ray.securityContext" $root | nindent 10 }}
     {{- include "ray.scriptPod" (list $root $global) | nindent 4 }}
+    {{- $head := $parts.groups.head.pod }}
+    {{- $where := dict "nodeSelector" (include "ray.overlay" (list $head.nodeSelector $submitter.nodeSelector) | fromJson) "tolerations" (concat $head.tolerations $submitter.tolerations | uniq) "priorityClassName" ($submitter.priorityClassName | default $head.priorityClassName) }}
+    {{- with include "ray.placement" $where }}{{ . | nindent 4 }}{{ end }}
 {{- end }}
 {{- if $parts.existing }}
 clusterSelector:
