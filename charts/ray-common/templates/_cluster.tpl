@@ -182,7 +182,8 @@ spec:
             command:
               - bash
               - -c
-              - logs="$STORAGE_PATH/$RUN_NAME/logs/$HOSTNAME"; mkdir -p "$logs" && cp -rL /tmp/ray/session_latest/logs/. "$logs"
+              # The claim, also where STORAGE_PATH is an object store.
+              - logs="{{ trimSuffix "/" $storage.mountPath }}/$RUN_NAME/logs/$HOSTNAME"; mkdir -p "$logs" && cp -rL /tmp/ray/session_latest/logs/. "$logs"
       {{- end }}
       livenessProbe:
         {{- include "ray.probe" (list $values.probes.liveness $alive) | nindent 8 }}
