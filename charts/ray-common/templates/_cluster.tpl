@@ -21,17 +21,19 @@ canonical quantities always, no empty values.
 {{- toJson $storage -}}
 {{- end -}}
 
-{{/* ray.redis (list VALUES GLOBAL RELEASE-NAME): {address, credentialsSecret} with the scheme of TLS in the address. */}}
+{{/* ray.redis (list VALUES GLOBAL RELEASE-NAME): {address, tls, username, credentialsSecret, caSecret, authorities} with
+the scheme of TLS in the address; the last is a file of those that Ray trusts: it knows none by itself. */}}
 {{- define "ray.redis" -}}
 {{- $own := (index . 0).gcsFaultTolerance.redis -}}
 {{- $shared := (index . 1).redis -}}
 {{- $chosen := ternary $own $shared (ne $own.address "") -}}
-{{- if $own.create }}{{ $chosen = dict "address" (printf "%s-redis:6379" (index . 2)) "tls" false "credentialsSecret" "" }}{{ end -}}
+{{- if $own.create }}{{ $chosen = dict "address" (printf "%s-redis:6379" (index . 2)) "tls" false "username" "" "credentialsSecret" "" "caSecret" "" }}{{ end -}}
 {{- $address := $chosen.address -}}
 {{- if and $address (not (contains "://" $address)) -}}
 {{- $address = printf "%s://%s" (ternary "rediss" "redis" $chosen.tls) $address -}}
 {{- end -}}
-{{- dict "address" $address "credentialsSecret" $chosen.credentialsSecret "username" $own.username | toJson -}}
+{{- $authorities := ternary "/etc/ray/redis/ca.crt" "/etc/ssl/certs/ca-certificates.crt" (ne $chosen.caSecret "") -}}
+{{- dict "address" $address "tls" (hasPrefix "rediss://" $address) "username" $chosen.username "credentialsSecret" $chosen.credentialsSecret "caSecret" $chosen.caSecret "authorities" $authorities | toJson -}}
 {{- end -}}
 
 {{/* ray.tlsEnv: what makes Ray's processes speak TLS to each other. */}}
@@ -115,6 +117,9 @@ secure as ours unless it says otherwise, with quantities in canonical form. */}}
 {{- $drain := ternary 0 (max 0 (sub (int $values.terminationGracePeriodSeconds) 5) | int) $isHead -}}
 {{- if not (hasKey $env "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S") }}{{ $_ := set $env "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S" (toString $drain) }}{{ end -}}
 {{- if and $group.spot (not (hasKey $env "RAY_NODE_MARKET_TYPE")) }}{{ $_ := set $env "RAY_NODE_MARKET_TYPE" "spot" }}{{ end -}}
+{{- $redis := dict "tls" false "caSecret" "" -}}
+{{- if and $isHead $values.gcsFaultTolerance.enabled }}{{ $redis = include "ray.redis" (list $values $global $root.Release.Name) | fromJson }}{{ end -}}
+{{- if and $redis.tls (not (hasKey $env "RAY_REDIS_CA_CERT")) }}{{ $_ := set $env "RAY_REDIS_CA_CERT" $redis.authorities }}{{ end -}}
 {{- $autoscaled := and $isHead $values.autoscaling.enabled -}}
 {{- /* The node's agent checks the raylet and, on the head, the GCS. A head is ready when it can take jobs; a worker
       when its raylet listens, which is all that tasks need, and a second or two before its agent answers; a worker of
@@ -222,6 +227,9 @@ spec:
         {{- end }}
         {{- if $values.tls.enabled }}
         - {name: ray-tls, mountPath: /etc/ray/tls, readOnly: true}
+        {{- end }}
+        {{- if $redis.caSecret }}
+        - {name: redis-authority, mountPath: /etc/ray/redis, readOnly: true}
         {{- end }}
         {{- if $values.packages }}
         - {name: packages, mountPath: /packages, readOnly: true}
@@ -357,6 +365,14 @@ spec:
       emptyDir:
         medium: Memory
         sizeLimit: 1Mi
+    {{- end }}
+    {{- with $redis.caSecret }}
+    - name: redis-authority
+      secret:
+        secretName: {{ . | quote }}
+        defaultMode: 288
+        items:
+          - {key: ca.crt, path: ca.crt}
     {{- end }}
     {{- if $values.packages }}
     - name: packages

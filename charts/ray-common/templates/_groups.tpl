@@ -199,10 +199,10 @@ environment's identity and pool, under `pods`, under the group's own. */}}
 {{- range $key, $value := $options.podLabels }}{{ $_ := set $labels $key (include "ray.string" $value) }}{{ end -}}
 {{- $_ := set $options "podLabels" $labels -}}
 
-{{- $paths := dict "/tmp" "Ray's temporary files" "/dev/shm" "the object store" "/packages" "packages" "/etc/ray/tls" "tls" -}}
+{{- $paths := dict "/tmp" "Ray's temporary files" "/dev/shm" "the object store" "/packages" "packages" "/etc/ray/tls" "tls" "/etc/ray/redis" "gcsFaultTolerance.redis.caSecret" -}}
 {{- range $name, $volume := $options.volumes -}}
 {{- $at := printf "%s.volumes.%s" $path $name -}}
-{{- if has $name (list "tmp" "storage" "shared-mem" "ray-logs" "autoscaler-token" "ray-token" "ray-tls" "ray-authority" "packages") -}}
+{{- if has $name (list "tmp" "storage" "shared-mem" "ray-logs" "autoscaler-token" "ray-token" "ray-tls" "ray-authority" "redis-authority" "packages") -}}
 {{- include "ray.fail" (list $at "the name is one of Ray's own volumes" "choose another name") -}}
 {{- end -}}
 {{- $mount := trimSuffix "/" $volume.mountPath -}}

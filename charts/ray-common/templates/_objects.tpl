@@ -202,15 +202,24 @@ spec:
     {{- if $values.autoscaling.enabled }}
     {{- include "ray.toApiServer" $global | nindent 4 }}
     {{- end }}
+    # Redis and MLflow in this Kubernetes cluster; those elsewhere belong in global.ray.network.egressCidrs or
+    # networkPolicy.to.
     {{- if $values.gcsFaultTolerance.enabled }}
     {{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson }}
-    # A Redis in the namespace; one elsewhere belongs in global.ray.network.egressCidrs or networkPolicy.to.
+    {{- with (include "ray.inCluster" (list $redis.address $root.Release.Namespace) | fromJson).namespace }}
     - to:
+        {{- if eq . $root.Release.Namespace }}
         - podSelector: {}
+        {{- else }}
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {{ . | quote }}
+        {{- end }}
       ports:
-        - {protocol: TCP, port: {{ regexFind "[0-9]+$" $redis.address | default "6379" }}}
+        - {protocol: TCP, port: {{ regexFind "[0-9]+$" $redis.address }}}
     {{- end }}
-    {{- $mlflow := include "ray.inCluster" $global.mlflow.trackingUri | fromJson }}
+    {{- end }}
+    {{- $mlflow := include "ray.inCluster" (list $global.mlflow.trackingUri $root.Release.Namespace) | fromJson }}
     {{- if $mlflow.namespace }}
     - to:
         - namespaceSelector:
@@ -263,10 +272,12 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* ray.inCluster URI: {namespace} of a Service's address, empty for a host outside of the Kubernetes cluster. */}}
+{{/* ray.inCluster (list URI NAMESPACE): {namespace} of a Service's address, seen from NAMESPACE; empty for a host outside
+of the Kubernetes cluster. */}}
 {{- define "ray.inCluster" -}}
-{{- $host := regexReplaceAll "^[a-z+]+://([^/:@]*:[^/@]*@)?([^/:]+).*$" . "${2}" -}}
+{{- $host := regexReplaceAll "^[a-z+]+://([^/:@]*:[^/@]*@)?([^/:]+).*$" (index . 0) "${2}" -}}
 {{- $namespace := "" -}}
+{{- if regexMatch "^[a-z0-9-]+$" $host }}{{ $namespace = index . 1 }}{{ end -}}
 {{- if regexMatch "^[a-z0-9-]+\\.[a-z0-9-]+(\\.svc(\\..+)?)?$" $host }}{{ $namespace = index (splitList "." $host) 1 }}{{ end -}}
 {{- dict "namespace" $namespace | toJson -}}
 {{- end -}}

@@ -80,9 +80,20 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if $values.gcsFaultTolerance.enabled -}}
 {{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson -}}
 {{- $own := $values.gcsFaultTolerance.redis -}}
-{{- if and $own.create (or $own.address $own.credentialsSecret $own.username $own.tls) -}}
-{{- include "ray.fail" (list "gcsFaultTolerance.redis.create" "makes a Redis of the release's own, and address, tls, username or credentialsSecret describe another" "keep one of the two") -}}
+{{- if and $own.create (or $own.address $own.credentialsSecret $own.caSecret $own.username $own.tls) -}}
+{{- include "ray.fail" (list "gcsFaultTolerance.redis.create" "makes a Redis of the release's own, and address, tls, username, credentialsSecret or caSecret describe another" "keep one of the two") -}}
 {{- end -}}
+{{- if not (or $own.create $own.address) -}}
+{{- range list "tls" "username" "credentialsSecret" "caSecret" -}}
+{{- if get $own . -}}
+{{- include "ray.fail" (list (printf "gcsFaultTolerance.redis.%s" .) "is not read: without an address, all of global.ray.redis is taken" "give the address too, or remove it") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $redis.caSecret (not $redis.tls) -}}
+{{- include "ray.fail" (list (ternary "gcsFaultTolerance.redis.caSecret" "global.ray.redis.caSecret" (ne $own.caSecret "")) (printf "is not read: %s is asked without TLS" $redis.address) "set tls: true beside it, or remove it") -}}
+{{- end -}}
+{{- include "ray.validateReach" (list $root $global "gcsFaultTolerance.redis.address" $redis.address false) -}}
 {{- if not $redis.address -}}
 {{- include "ray.fail" (list "gcsFaultTolerance.redis.address" "is empty" "give host:port of a Redis that outlives the cluster, here or in global.ray.redis.address; to try it out, gcsFaultTolerance.redis.create: true") -}}
 {{- end -}}
@@ -160,7 +171,9 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if and $values.packages (or (hasKey ($values.env | default dict) "PYTHONPATH")) -}}
 {{- include "ray.fail" (list "env.PYTHONPATH" "is where packages are found" "remove it, or put the packages into an image") -}}
 {{- end -}}
-{{- if and $values.packages $values.networkPolicy.enabled (eq $global.network.egress "restricted") (not $values.networkPolicy.https) (not $global.network.egressCidrs) (not $values.networkPolicy.to) -}}
+{{- include "ray.validateReach" (list $root $global "global.ray.mlflow.trackingUri" $global.mlflow.trackingUri true) -}}
+{{- include "ray.validateReach" (list $root $global (ternary "storage.uri" "global.ray.storage.uri" (ne $values.storage.uri "")) $storage.uri true) -}}
+{{- if and $values.packages (not (include "ray.leaves" (list $global $values true))) -}}
 {{- include "ray.fail" (list "packages" "cannot be fetched: egress is restricted" "set networkPolicy.https: true, or let the pods reach an index (networkPolicy.to)") -}}
 {{- end -}}
 {{- range $direction := list "from" "to" -}}
@@ -172,6 +185,28 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list (printf "networkPolicy.%s" (ternary "https" "to" $values.networkPolicy.https)) "is not read: egress is open in this environment" "remove it, or set global.ray.network.egress: restricted") -}}
 {{- end -}}
 {{- if $values.queue }}{{ include "ray.validateQueue" (list $global $values $groups 0) }}{{ end -}}
+{{- end -}}
+
+{{/* ray.leaves (list GLOBAL VALUES HTTPS): "true" where pods are let out of the Kubernetes cluster, if only to port 443
+where HTTPS says that this is enough. To where, no template can see. */}}
+{{- define "ray.leaves" -}}
+{{- $network := (index . 0).network -}}
+{{- $policy := (index . 1).networkPolicy -}}
+{{- if or (not $policy.enabled) (ne $network.egress "restricted") $network.egressCidrs $policy.to (and (index . 2) $policy.https) }}true{{ end -}}
+{{- end -}}
+
+{{/* ray.validateReach (list ROOT GLOBAL PATH URI HTTPS): a way to what lies outside of the Kubernetes cluster. Only http
+and redis name a host; the others a bucket, or a file. */}}
+{{- define "ray.validateReach" -}}
+{{- $root := index . 0 -}}
+{{- $global := index . 1 -}}
+{{- $uri := index . 3 -}}
+{{- $inside := regexMatch "^(file|local|sqlite):" $uri -}}
+{{- if regexMatch "^(http|redis)s?:" $uri }}{{ $inside = (include "ray.inCluster" (list $uri $root.Release.Namespace) | fromJson).namespace }}{{ end -}}
+{{- $https := and (index . 4) (not (hasPrefix "http://" $uri)) -}}
+{{- if and $uri (not $inside) (not (include "ray.leaves" (list $global $root.Values $https))) -}}
+{{- include "ray.fail" (list (index . 2) (printf "%s lies outside of the Kubernetes cluster, and restricted egress lets nobody there" $uri) (printf "name it in networkPolicy.to or global.ray.network.egressCidrs%s" (ternary ", or set networkPolicy.https: true" "" $https))) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* ray.validatePodLabels (list PATH LABELS): labels of pods that are not the user's to set. */}}
