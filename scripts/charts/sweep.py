@@ -113,6 +113,7 @@ KUBERNETES: dict[str, tuple[Any, ...]] = {
         {"fieldRef": {"fieldPath": "metadata.name"}},
     ),
     "PodSpec": ({"hostname": "a"}, {"schedulerName": "other"}),
+    "ServiceSpec": ({}, {"sessionAffinity": "ClientIP"}, {"loadBalancerClass": "example.com/a"}),
     "Toleration": ({"operator": "Exists"}, {"key": "a", "operator": "Equal", "value": "b"}),
     "Volume": ({"emptyDir": {}}, {"configMap": {"name": "a"}}, {"secret": {"secretName": "a"}}),
     "networking.v1.NetworkPolicyPeer": (

@@ -68,6 +68,7 @@ CHANGES: dict[str, Values] = {
     },
     "auth.existingSecret": {"auth": {"existingSecret": "own"}},
     "auth.mode": {"auth": {"mode": "disabled"}},
+    "headService": {"headService": {"labels": {"a": "b"}, "ports": {"ssh": {"port": 22}}}},
     "storage": {"storage": {"claim": "other", "mountPath": "/other"}},
     # after an autoscaled head, for which the operator made an account
     "serviceAccount": {"serviceAccount": {"create": True}},

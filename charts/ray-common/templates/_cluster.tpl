@@ -477,6 +477,10 @@ headServiceAnnotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 headGroupSpec:
+  {{- with include "ray.headService" $values.headService | fromJson }}
+  headService:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{- include "ray.groupSpec" $groups.head | nindent 2 }}
   serviceType: {{ $values.headService.type }}
   template:
@@ -505,6 +509,24 @@ workerGroupSpecs:
       {{- include "ray.podTemplate" (list $root $global $group $env) | nindent 6 }}
   {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* ray.headService VALUE: what the operator is to make the head's Service of, as JSON, empty for what it makes by itself;
+in that, too, workers find the head by its pod's address, and before it is ready. It adds Ray's ports, selector and name. */}}
+{{- define "ray.headService" -}}
+{{- $service := dict -}}
+{{- if or .labels .ports .spec -}}
+{{- $spec := .spec -}}
+{{- if eq .type "ClusterIP" }}{{ $spec = include "ray.overlay" (list (dict "clusterIP" "None" "publishNotReadyAddresses" true) .spec) | fromJson }}{{ end -}}
+{{- $ports := list -}}
+{{- range $name, $port := include "ray.overlay" (list dict .ports) | fromJson -}}
+{{- $ports = append $ports (merge (dict "name" $name) $port (dict "protocol" "TCP" "targetPort" $port.port)) -}}
+{{- end -}}
+{{- with $ports }}{{ $spec = set (deepCopy $spec) "ports" . }}{{ end -}}
+{{- $service = dict "spec" $spec -}}
+{{- with .labels }}{{ $_ := set $service "metadata" (dict "labels" .) }}{{ end -}}
+{{- end -}}
+{{- toJson $service -}}
 {{- end -}}
 
 {{/* ray.groupSpec GROUP: the part that head and workers have in common. */}}

@@ -25,6 +25,7 @@ what the operator leaves out of the hash by which it makes pods anew, or a servi
 {{- define "ray.rollingGroup" -}}
 {{- $group := omit . "replicas" "minReplicas" "maxReplicas" "scaleStrategy" -}}
 {{- $template := dict "metadata" .template.metadata "spec" (omit .template.spec "tolerations" "schedulingGates") -}}
+{{- with .headService }}{{ $_ := set $group "headService" (omit . "status") }}{{ end -}}
 {{- set $group "template" $template | toJson -}}
 {{- end -}}
 

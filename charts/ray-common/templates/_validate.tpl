@@ -128,6 +128,7 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if and (ne $values.headService.type "ClusterIP") (not $values.networkPolicy.from) -}}
 {{- include "ray.fail" (list "networkPolicy.from" (printf "is empty, and headService.type is %s: nobody outside would get in, or with the policy off everybody, also to the GCS" $values.headService.type) "name who may come in: {office: {peers: [{ipBlock: {cidr: 192.0.2.0/24}}], ports: [8265]}}") -}}
 {{- end -}}
+{{- include "ray.validateHeadService" $values.headService -}}
 {{- with $values.ingress -}}
 {{- if and .enabled (hasKey . "authentication") (not .authentication) -}}
 {{- include "ray.fail" (list "ingress.authentication" "is empty: no token guards Serve's port, so the whole world could ask" "say who asks for credentials: ingress-controller (by ingress.annotations), application, or nobody if that is meant") -}}
@@ -185,6 +186,40 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list (printf "networkPolicy.%s" (ternary "https" "to" $values.networkPolicy.https)) "is not read: egress is open in this environment" "remove it, or set global.ray.network.egress: restricted") -}}
 {{- end -}}
 {{- if $values.queue }}{{ include "ray.validateQueue" (list $global $values $groups 0) }}{{ end -}}
+{{- end -}}
+
+{{/* ray.validateHeadService VALUE: what the API server would not take of it, which only the operator's log would tell. */}}
+{{- define "ray.validateHeadService" -}}
+{{- $type := .type -}}
+{{- include "ray.validatePodLabels" (list "headService.labels" .labels) -}}
+{{- $taken := dict "6379 TCP" "gcs-server" "8265 TCP" "dashboard" "10001 TCP" "client" "8000 TCP" "serve" "8080 TCP" "metrics" "44217 TCP" "as-metrics" "44227 TCP" "dash-metrics" "9101 TCP" "serve-metrics" -}}
+{{- $names := values $taken -}}
+{{- range $name, $port := include "ray.overlay" (list dict .ports) | fromJson -}}
+{{- $path := printf "headService.ports.%s" $name -}}
+{{- if has $name $names -}}
+{{- include "ray.fail" (list $path "the name is one of Ray's own ports" "choose another name") -}}
+{{- end -}}
+{{- $key := printf "%d %s" (int $port.port) ($port.protocol | default "TCP") -}}
+{{- if hasKey $taken $key -}}
+{{- include "ray.fail" (list (printf "%s.port" $path) (printf "%s is the port %s too" $key (get $taken $key)) "choose another") -}}
+{{- end -}}
+{{- $_ := set $taken $key $name -}}
+{{- if and $port.nodePort (eq $type "ClusterIP") -}}
+{{- include "ray.fail" (list (printf "%s.nodePort" $path) "is not read: headService.type is ClusterIP" "remove it, or use another type") -}}
+{{- end -}}
+{{- end -}}
+{{- range $field := keys .spec -}}
+{{- $types := list "ClusterIP" "NodePort" "LoadBalancer" -}}
+{{- if eq $field "externalTrafficPolicy" -}}
+{{- $types = list "NodePort" "LoadBalancer" -}}
+{{- else if has $field (list "allocateLoadBalancerNodePorts" "healthCheckNodePort" "loadBalancerClass" "loadBalancerIP" "loadBalancerSourceRanges") -}}
+{{- $types = list "LoadBalancer" -}}
+{{- end -}}
+{{- if not (has $type $types) -}}
+{{- include "ray.fail" (list (printf "headService.spec.%s" $field) (printf "is not read: headService.type is %s" $type) (printf "remove it, or use %s" (join " or " $types))) -}}
+{{- end -}}
+{{- end -}}
+{{- include "ray.validateCidrs" (list "headService.spec.loadBalancerSourceRanges" (.spec.loadBalancerSourceRanges | default list)) -}}
 {{- end -}}
 
 {{/* ray.leaves (list GLOBAL VALUES HTTPS): "true" where pods are let out of the Kubernetes cluster, if only to port 443
