@@ -401,6 +401,9 @@ spec:
     - port: metrics
     - port: as-metrics
     - port: dash-metrics
+    {{- if or $root.Values.haproxy (include "ray.haproxy" ($root.Values.env | default dict)) }}
+    - port: serve-metrics
+    {{- end }}
   # The label by which Ray's dashboards know a cluster.
   podTargetLabels: [ray.io/cluster]
 {{- end }}
