@@ -420,20 +420,47 @@ def test_the_guard_asks_about_its_namespaces_only(tmp_path: Path) -> None:
         ("succeeded", "Complete", "STOPPED", 1),
         ("suspended", "Suspended", "", 0),
         ("suspended", "ValidationFailed", "", 1),
-        ("queued", "Suspended", "", 0),
+        ("queued", "Running", "", 0),
+        ("queued", "Failed", "FAILED", 1),
         ("waiting", "Waiting", "", 0),
     ],
 )
 def test_helm_test_of_a_job(
     tmp_path: Path, expect: str, deployment: str, job: str, code: int
 ) -> None:
-    status = {"status": {"jobDeploymentStatus": deployment, "jobStatus": job, "message": "why"}}
-    with api_server(tmp_path, lambda *_: (200, status)) as server:
+    status = {"jobDeploymentStatus": deployment, "jobStatus": job, "message": "why"}
+    with api_server(tmp_path, lambda *_: (200, {"spec": {}, "status": status})) as server:
         env = {"KIND": "rayjobs", "NAME": "demo-1", "EXPECT": expect}
         done = program("ray-job/files/test.py", env, tmp_path, server)
     assert done.returncode == code, done.stderr
     assert server.asked[0][1] == "/apis/ray.io/v1/namespaces/team/rayjobs/demo-1"
     assert code == 0 or "why" in done.stderr
+
+
+def test_helm_test_of_a_queued_job_waits_until_it_is_held(tmp_path: Path) -> None:
+    states = iter([({}, ""), ({"suspend": True}, ""), ({"suspend": True}, "Suspended")])
+
+    def api(method: str, path: str, body: Any) -> Answer:
+        spec, deployment = next(states)
+        return 200, {"spec": spec, "status": {"jobDeploymentStatus": deployment}}
+
+    with api_server(tmp_path, api) as server:
+        env = {"KIND": "rayjobs", "NAME": "demo-1", "EXPECT": "queued"}
+        done = program("ray-job/files/test.py", env, tmp_path, server)
+    assert done.returncode == 0, done.stderr
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("expect", "suspend", "code"),
+    [("scheduled", False, 0), ("scheduled", True, 1), ("paused", True, 0), ("paused", False, 1)],
+)
+def test_helm_test_of_a_schedule(tmp_path: Path, expect: str, suspend: bool, code: int) -> None:
+    schedule = {"spec": {"schedule": "@daily", "suspend": suspend}}
+    with api_server(tmp_path, lambda *_: (200, schedule)) as server:
+        env = {"KIND": "cronjobs", "NAME": "demo", "EXPECT": expect}
+        done = program("ray-job/files/test.py", env, tmp_path, server)
+    assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize(("kinds", "code"), [(4, 0), (2, 1)])
