@@ -38,12 +38,18 @@ help:
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Use it
-.PHONY: deploy run remove status logs dashboard submit destroy
+.PHONY: deploy run diff values remove status logs dashboard submit destroy
 deploy: ready-deploy ## Everything, from nothing to a finished workload
 	@$(RUN) -m deploy up
 
 run: ready-deploy ## One workload on the platform that is there
 	@$(RUN) -m deploy run
+
+diff: ready-deploy ## What `make run` would change of a workload that is there
+	@$(RUN) -m deploy diff
+
+values: ready-deploy ## The environment's values for a plain helm install -f (NAMESPACE= for a team's)
+	@$(RUN) -m deploy values
 
 remove: ready-deploy ## One workload away; the platform stays
 	@$(RUN) -m deploy remove

@@ -8,6 +8,8 @@ import os
 import subprocess
 import tempfile
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,6 +125,22 @@ def restricted_pod(
             ],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
         },
+    }
+
+
+def secret(name: str, namespace: str, data: dict[str, str]) -> dict[str, Any]:
+    """A Secret of texts."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
+
+
+def shared_claim(namespace: str) -> dict[str, Any]:
+    """The claim of the local environment, which every node of it can mount: there is one."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "rayworks-storage", "namespace": namespace},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     }
 
 
@@ -254,21 +272,64 @@ def pods(kube: Kube, namespace: str, kind: str) -> list[str]:
     ]
 
 
-def authority() -> dict[str, str]:
-    """Certificate and key of an authority, as a Secret holds them."""
+@dataclass(frozen=True)
+class Prometheus:
+    """A Prometheus on a local port.
+
+    Args:
+        url: its address.
+    """
+
+    url: str
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """`data` of an answer of its API."""
+        words = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{words}", timeout=60) as answer:  # noqa: S310
+            return json.load(answer)["data"]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Series that a query finds now."""
+        found: list[dict[str, Any]] = self.get("query", query=expression)["result"]
+        return found
+
+    def firing(self, alert: str, namespace: str) -> bool:
+        """Whether an alert fires for a namespace."""
+        chosen = f'alertname="{alert}", alertstate="firing", namespace="{namespace}"'
+        return bool(self.query(f"ALERTS{{{chosen}}}"))
+
+
+def authority(by: dict[str, str] | None = None) -> dict[str, str]:
+    """Certificate and key of an authority, its own or under another, as a Secret holds them."""
+    return _signed("test", x509.BasicConstraints(ca=True, path_length=1 if by is None else 0), by)
+
+
+def signed(by: dict[str, str], *names: str) -> dict[str, str]:
+    """Certificate and key of a server with these names, and its authority's certificate."""
+    extension = x509.SubjectAlternativeName([x509.DNSName(one) for one in names])
+    return {**_signed(names[0], extension, by), "ca.crt": by["tls.crt"]}
+
+
+def _signed(name: str, extension: x509.ExtensionType, by: dict[str, str] | None) -> dict[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    issuer, signing = subject, key
+    if by is not None:
+        issuer = x509.load_pem_x509_certificate(by["tls.crt"].encode()).subject
+        loaded = serialization.load_pem_private_key(by["tls.key"].encode(), None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        signing = loaded
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        .sign(signing, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(

@@ -1,4 +1,4 @@
-"""python -m charts crds | dashboards | values | schema | docs | check | measure | sweep."""
+"""python -m charts COMMAND: generate files of the charts, check, measure and sweep them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from charts import branches, check, crds, dashboards, docs, measure, schema, values
+from charts import branches, check, crds, dashboards, docs, images, measure, schema, values
 from lib.errors import exits_cleanly
 from lib.paths import ROOT
 
@@ -16,6 +16,7 @@ GENERATORS: dict[str, Callable[[], dict[Path, str]]] = {
     "values": values.generated,
     "schema": schema.generated,
     "docs": docs.generated,
+    "images": images.generated,
 }
 
 
@@ -36,6 +37,7 @@ def main() -> None:
     commands.add_parser("values", help="what the charts of a cluster share, from ray-common")
     commands.add_parser("schema", help="values.schema.json of each chart, from its values.yaml")
     commands.add_parser("docs", help="README.md of each chart, from its values.yaml")
+    commands.add_parser("images", help="table of docs/images.md, from what the charts pull")
     commands.add_parser(
         "check", help="drift, lint, unit tests, and every rendering against the API's schemas"
     )
@@ -49,7 +51,7 @@ def main() -> None:
     swept.add_argument("--chart", help="this one only")
     missed = commands.add_parser(
         "branches",
-        help="`if`s that no unit test would miss, by turning each round: minutes a chart",
+        help="`if`s that no test would miss, by a fixed answer for each: minutes a chart",
     )
     missed.add_argument("charts", nargs="*", help="these only")
     arguments = parser.parse_args()

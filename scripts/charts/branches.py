@@ -1,7 +1,9 @@
-"""Which `if`s of the templates no unit test would miss.
+"""Which conditions of the templates could be left out without a test that fails.
 
-Each `if` is turned round in a copy of the charts, one at a time, and the unit tests that could see
-it run. When they all still pass, no case depends on it. A suite that is likely to fail runs first.
+Each `if` is given a fixed answer in a copy of the charts, once false and once true, and the unit
+tests and refused values that could see it are tried. When all still pass, no case depends on it:
+turned round instead, a refusal that no case asks for would refuse everything and so seem to be
+seen. What is likely to fail is tried first.
 """
 
 from __future__ import annotations
@@ -14,38 +16,61 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
 from charts.places import APPLICATIONS, CHARTS
+from charts.proof import Prover
+from charts.refusals import Refusal, refusals
 from lib.errors import UserError
 from lib.paths import ROOT, tool
 
 #: A condition, with what is before and behind it.
 IF = re.compile(r"(\{\{-?\s*(?:else\s+)?if\s+)(.*?)(\s*-?\}\})", re.DOTALL)
+#: Where what a condition guards is over, roughly.
+END = re.compile(r"\{\{-?\s*(?:end|else)\b")
 
 LIBRARY = "ray-common"
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One `if`.
+    """One `if` with a fixed answer.
 
     Args:
         path: its file, relative to charts/.
         line: where it begins there, counted from 1.
         condition: its text.
-        turned: the file's text with the opposite condition.
+        answer: what is taken for it.
+        guarded: what stands behind it.
+        text: the file's, with the answer in place of the condition.
     """
 
     path: Path
     line: int
     condition: str
-    turned: str
+    answer: bool
+    guarded: str
+    text: str
 
     def __str__(self) -> str:
-        return f"charts/{self.path}:{self.line}: {' '.join(self.condition.split())}"
+        condition = " ".join(self.condition.split())
+        return f"charts/{self.path}:{self.line}: {condition}, taken as {str(self.answer).lower()}"
+
+    @property
+    def lets_pass(self) -> bool:
+        """Whether nothing is refused any more."""
+        return not self.answer and "ray.fail" in self.guarded
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A copy of the charts that one thread changes, with a prover of its own."""
+
+    charts: Path
+    prover: Prover
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +87,38 @@ class Suite:
     path: Path
     text: str
 
-    def names(self, branch: Branch) -> bool:
-        """Whether it names the template of an `if`."""
-        return str(Path(*branch.path.parts[2:])) in self.text
+    def __str__(self) -> str:
+        return f"charts/{self.chart}/{self.path}"
 
-    def passes(self, charts: Path) -> bool:
-        """Whether it passes in a copy of the charts."""
+    def likely(self, branch: Branch) -> bool:
+        """Whether it names the template of an `if`."""
+        return str(Path(*branch.path.parts[2:])) in self.text and not branch.lets_pass
+
+    def passes(self, lane: Lane) -> bool:
+        """Whether it passes on the charts of a lane."""
         command = [tool("helm-unittest"), "--strict", "--with-subchart=false", "--failfast"]
-        command += ["--file", str(self.path), str(charts / self.chart)]
+        command += ["--file", str(self.path), str(lane.charts / self.chart)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A case of refused values."""
+
+    case: Refusal
+
+    def __str__(self) -> str:
+        return f"refused.yaml, {self.case.chart}: {self.case.title}"
+
+    def likely(self, branch: Branch) -> bool:
+        """Whether its words are those that an `if` guards."""
+        return branch.lets_pass and any(
+            words.rstrip(":") in branch.guarded for words in self.case.says
+        )
+
+    def passes(self, lane: Lane) -> bool:
+        """Whether the charts of a lane refuse it as they should."""
+        return not self.case.fault(lane.prover, lane.charts)
 
 
 def branches(chart: str) -> Iterator[Branch]:
@@ -82,9 +130,12 @@ def branches(chart: str) -> Iterator[Branch]:
         for found in IF.finditer(text):
             before, condition, behind = found.groups()
             start, end = found.span()
-            turned = f"{text[:start]}{before}not ({condition}){behind}{text[end:]}"
+            over = END.search(text, end)
+            guarded = text[end : over.start() if over else None]
             line = text.count("\n", 0, start) + 1
-            yield Branch(path.relative_to(CHARTS), line, condition, turned)
+            for answer in (False, True):
+                fixed = f"{text[:start]}{before}{str(answer).lower()}{behind}{text[end:]}"
+                yield Branch(path.relative_to(CHARTS), line, condition, answer, guarded, fixed)
 
 
 def main(charts: list[str]) -> None:
@@ -102,48 +153,57 @@ def main(charts: list[str]) -> None:
         print(f"{chart}: {found} of {sum(1 for _ in branches(chart))} missed", flush=True)
         missed += found
     if missed:
-        raise UserError(f"no unit test depends on {missed} conditions", "a case for each")
+        raise UserError(f"no test depends on {missed} answers of conditions", "a case for each")
 
 
 def survivors(chart: str) -> Iterator[Branch]:
-    """The `if`s of a chart that can be turned round without a unit test failing.
+    """The `if`s of a chart, and an answer that each could always have without a test failing.
 
     Raises:
-        UserError: a unit test fails as it is.
+        UserError: a test fails as it is.
     """
     lanes = os.cpu_count() or 1
-    copies = SimpleQueue[Path]()
+    free = SimpleQueue[Lane]()
     clock = itertools.count(1)
     # When each last failed: an `if` is often missed by the same suite as the one before.
-    latest = dict.fromkeys(_seen_by(chart), 0)
+    latest: dict[Suite | Refused, int] = dict.fromkeys(_seen_by(chart), 0)
+
+    def passes(test: Suite | Refused) -> bool:
+        lane = free.get()
+        try:
+            return test.passes(lane)
+        finally:
+            free.put(lane)
 
     def survives(branch: Branch) -> bool:
-        copy = copies.get()
-        target = copy / branch.path
+        lane = free.get()
+        target = lane.charts / branch.path
         original = target.read_text()
-        target.write_text(branch.turned)
+        target.write_text(branch.text)
         try:
-            for suite in sorted(latest, key=lambda one: (not one.names(branch), -latest[one])):
-                if not suite.passes(copy):
-                    latest[suite] = next(clock)
+            for test in sorted(latest, key=lambda one: (not one.likely(branch), -latest[one])):
+                if not test.passes(lane):
+                    latest[test] = next(clock)
                     return False
             return True
         finally:
             target.write_text(original)
-            copies.put(copy)
+            free.put(lane)
 
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(lanes) as pool:
-        for lane in range(lanes):
-            copy = _copy(Path(name, str(lane)))
-            copies.put(copy)
-        passed = pool.map(lambda suite: suite.passes(copy), latest)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ExitStack() as provers,
+        ThreadPoolExecutor(lanes) as pool,
+    ):
+        for number in range(lanes):
+            free.put(Lane(_copy(Path(name, str(number))), provers.enter_context(Prover())))
         broken = [
-            f"charts/{suite.chart}/{suite.path}"
-            for suite, good in zip(latest, passed, strict=True)
+            str(test)
+            for test, good in zip(latest, pool.map(passes, latest), strict=True)
             if not good
         ]
         if broken:
-            # It would seem to miss whatever is turned round.
+            # It would seem to miss whatever is given a fixed answer.
             raise UserError(f"{', '.join(broken)}: fails with --failfast as it is", "mend it first")
         found = list(branches(chart))
         for branch, survived in zip(found, pool.map(survives, found), strict=True):
@@ -159,9 +219,16 @@ def _copy(place: Path) -> Path:
     return copy
 
 
-def _seen_by(chart: str) -> Iterator[Suite]:
-    """The unit tests that render a chart's templates."""
-    for one in APPLICATIONS:
-        if one == chart or (chart == LIBRARY and (CHARTS / one / "charts" / LIBRARY).exists()):
-            for path in sorted((CHARTS / one / "tests").glob("*_test.yaml")):
-                yield Suite(one, path.relative_to(CHARTS / one), path.read_text())
+def _seen_by(chart: str) -> Iterator[Suite | Refused]:
+    """The tests that render a chart's templates: the quick ones first."""
+    users = {
+        one
+        for one in APPLICATIONS
+        if one == chart or (chart == LIBRARY and (CHARTS / one / "charts" / LIBRARY).exists())
+    }
+    for one in sorted(users):
+        for path in sorted((CHARTS / one / "tests").glob("*_test.yaml")):
+            yield Suite(one, path.relative_to(CHARTS / one), path.read_text())
+    for case in refusals():
+        if case.chart in users:
+            yield Refused(case)

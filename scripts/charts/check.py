@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from charts import crds, dashboards, docs, schema, values
+from charts import crds, dashboards, docs, images, schema, values
 from charts.conform import faults, versions, write_schemas
 from charts.places import (
     APPLICATIONS,
@@ -98,6 +98,7 @@ def drift() -> list[str]:
         "values": values.generated,
         "schema": schema.generated,
         "docs": docs.generated,
+        "images": images.generated,
     }
     for name, generate in generators.items():
         for path, text in generate().items():

@@ -32,6 +32,9 @@ _GROUPS = (
 _OURS = {
     "Container": ("name", "stdin", "stdinOnce", "tty", "resizePolicy"),
     "Volume": ("name",),
+    "ServiceSpec": (
+        "type", "selector", "ports", "clusterIP", "clusterIPs", "externalIPs", "externalName",
+    ),
     "PodSpec": ("containers", "initContainers", "ephemeralContainers", "volumes", "restartPolicy"),
 }
 

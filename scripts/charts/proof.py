@@ -10,6 +10,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from charts.places import CHARTS, FOREIGN_KINDS, namespace
@@ -66,8 +67,17 @@ class Prover:
         release: str = "demo",
         place: str = "",
         kube_version: str = "",
+        charts: Path | None = None,
     ) -> Proof:
         """Render a chart with the texts of values files, and validate what it renders.
+
+        Args:
+            chart: its name.
+            values: texts of values files, merged in this order.
+            release: name of the release.
+            place: its namespace; empty for the chart's usual one.
+            kube_version: as with `helm template --kube-version`.
+            charts: folder of the charts, in place of this checkout's.
 
         Raises:
             UserError: chart-proof ended.
@@ -76,7 +86,7 @@ class Prover:
         assert stdin  # noqa: S101 - for the types: both are pipes
         assert stdout  # noqa: S101
         request = {
-            "chart": str(CHARTS / chart),
+            "chart": str((charts or CHARTS) / chart),
             "release": release,
             "namespace": place or namespace(chart),
             "values": list(values),

@@ -29,6 +29,7 @@ from charts.conform import faults, versions, write_schemas
 from charts.kubernetes import PREFIX
 from charts.places import APPLICATIONS, CHARTS, scenarios
 from charts.proof import Proof, Prover
+from charts.refusals import refused
 from lib.errors import UserError
 
 Schema = dict[str, Any]
@@ -88,6 +89,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "env": ("A", "RAY_LOG_TO_STDERR", "REDIS_PASSWORD", "1x"),
     "rayStartParams": ("num-cpus", "num-gpus", "object-store-memory", "resources", "labels", "x"),
     "rayResources": ("CPU", "GPU", "custom"),
+    "entrypointResources": ("CPU", "GPU", "memory", "custom"),
 }
 
 
@@ -112,6 +114,7 @@ KUBERNETES: dict[str, tuple[Any, ...]] = {
         {"fieldRef": {"fieldPath": "metadata.name"}},
     ),
     "PodSpec": ({"hostname": "a"}, {"schedulerName": "other"}),
+    "ServiceSpec": ({}, {"sessionAffinity": "ClientIP"}, {"loadBalancerClass": "example.com/a"}),
     "Toleration": ({"operator": "Exists"}, {"key": "a", "operator": "Equal", "value": "b"}),
     "Volume": ({"emptyDir": {}}, {"configMap": {"name": "a"}}, {"secret": {"secretName": "a"}}),
     "networking.v1.NetworkPolicyPeer": (
@@ -316,19 +319,6 @@ def examples(chart: str) -> SearchStrategy[Example]:
         return Example(chart, scenario, changes, draw(names))
 
     return one()
-
-
-def refused(error: str) -> str:
-    """Who refused, in words that are meant to be read; empty when nobody did."""
-    if "values don't meet the specifications of the schema" in error:
-        return "schema"
-    if re.search(r"\n\n  \S[^\n]*: [^\n]+\n  -> [^\n]+\n", error):
-        return "chart"
-    # A part of the umbrella must be a map: said before any schema is looked at.
-    mismatch = r"chart dependencies processing failed: type mismatch on [a-z-]+: "
-    if error.startswith("release name ") or re.match(mismatch, error):
-        return "Helm"
-    return ""
 
 
 class Fault(Exception):  # noqa: N818 - a finding, not a failure of this program

@@ -14,7 +14,7 @@ from deploy.environments import Environment, environment
 from deploy.kube import Kube
 from deploy.platform import Platform
 from deploy.stages import Progress, Stage, run_stages, undo_stages
-from deploy.workloads import Job, Workload, running, workload
+from deploy.workloads import Job, Workload, environment_values, running, workload
 from lib.errors import UserError, exits_cleanly
 
 cloud_option = click.option("--cloud", default="local", show_default=True, envvar="CLOUD")
@@ -115,6 +115,28 @@ def remove(cloud: str, name: str, namespace: str | None) -> None:
     what = workload(place, name, namespace)
     _standing(place)
     undo_stages([what], Progress())
+
+
+@main.command()
+@cloud_option
+@workload_option
+@namespace_option
+@values_option
+def diff(cloud: str, name: str, namespace: str | None, extra: tuple[Path, ...]) -> None:
+    """What `run` would change of a workload that is there."""
+    place = environment(cloud)
+    _standing(place)
+    print((workload(place, name, namespace, extra).diff() or "nothing would change").rstrip())
+
+
+@main.command()
+@cloud_option
+@namespace_option
+def values(cloud: str, namespace: str | None) -> None:
+    """The environment's block for charts that are installed by hand: a values file of theirs."""
+    place = environment(cloud)
+    _standing(place)
+    print(environment_values(place, namespace), end="")
 
 
 @main.command()

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from lib.paths import ROOT, tool
 from lib.shell import run
 
@@ -96,10 +98,24 @@ class Release:
         ]  # fmt: skip
         run(command, timeout=60)
 
-    def template(self) -> str:
+    def template(self, *options: str) -> str:
         """What would be installed, as YAML."""
         values = [word for path in self.values for word in ("--values", str(path))]
-        return self._helm("template", self.name, str(CHARTS / self.chart), *values)
+        return self._helm("template", self.name, str(CHARTS / self.chart), *values, *options)
+
+    def upgraded(self) -> str:
+        """What `upgrade` would apply, as YAML; the charts look at what the cluster has."""
+        text = self.template("--dry-run=server", "--take-ownership", "--no-hooks")
+        objects = [one for one in yaml.safe_load_all(text) if one]
+        for one in objects:
+            # as Helm itself marks what is a release's
+            one["metadata"].setdefault("annotations", {}).update(
+                {
+                    "meta.helm.sh/release-name": self.name,
+                    "meta.helm.sh/release-namespace": self.namespace,
+                }
+            )
+        return yaml.safe_dump_all(objects)
 
     def uninstall(self) -> None:
         """Remove the release; no error when there is none."""

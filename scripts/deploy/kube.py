@@ -68,6 +68,17 @@ class Kube:
             input_text=text,
         )  # fmt: skip
 
+    def diff(self, manifests: str, namespace: str) -> str:
+        """How objects would change if Helm applied these, as a diff; empty when they would not."""
+        command = self.command(
+            "diff", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-",
+            namespace=namespace,
+        )  # fmt: skip
+        done = run(command, input_text=manifests, timeout=120, check=False)
+        if done.returncode > 1:  # 1: there are differences
+            raise UserError(f"kubectl cannot compare:\n{done.stderr.strip()}")
+        return done.stdout
+
     def alive(self) -> bool:
         """Whether the API server answers and says that it is ready."""
         if not self.kubeconfig.exists():

@@ -94,6 +94,23 @@ def merged(files: Sequence[Path]) -> dict[str, Any]:
     return values
 
 
+def environment_values(place: Environment, namespace: str | None) -> str:
+    """A values file with what a place says to all charts, and in a team's namespace to its own.
+
+    Raises:
+        UserError: the namespace is no team's.
+    """
+    if namespace is None:
+        return yaml.safe_dump({"global": merged(place.values())["global"]}, sort_keys=False)
+    found = Kube(place.kubeconfig).find("configmap", "ray-environment", namespace)
+    if found is None:
+        raise UserError(
+            f"namespace {namespace} has no ConfigMap ray-environment, which ray-team makes",
+            "make values, without NAMESPACE, for what the environment says to all",
+        )
+    return str(found["data"]["values.yaml"])
+
+
 def brief(line: str) -> str:
     """A line of a workload's log in a few words: the JSON events of `rayworks` without quotes."""
     try:
@@ -276,6 +293,19 @@ class Workload(ABC):
     def hint(self) -> str:
         """What to type to learn more."""
         return f"make logs WORKLOAD={self.what.name}"
+
+    def diff(self) -> str:
+        """What `action` would change in the cluster, as a diff; empty: nothing.
+
+        Raises:
+            UserError: it is not installed.
+        """
+        if not self.release.installed():
+            raise UserError(
+                f"{self.what.name} is not there: all of it would be new",
+                f"make run WORKLOAD={self.what.name}",
+            )
+        return self.kube.diff(self.release.upgraded(), self.namespace)
 
     def connect(self) -> list[tuple[str, str]]:
         """How to reach it: lines for the closing table."""

@@ -1,4 +1,4 @@
-"""That a condition on which no unit test depends is found, on a chart made for it."""
+"""That an answer of a condition on which no test depends is found, on a chart made for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from charts import branches
+from charts.refusals import Refusal
 from lib.errors import UserError
 
 FILES = {
@@ -36,30 +37,15 @@ tests:
 """,
 }
 
-
-@pytest.fixture
-def chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, text in FILES.items():
-        path = tmp_path / "small" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    monkeypatch.setattr(branches, "CHARTS", tmp_path)
-    monkeypatch.setattr(branches, "APPLICATIONS", ("small",))
-    return tmp_path / "small"
-
-
-def test_what_no_case_depends_on_is_named(chart: Path) -> None:
-    assert [str(one) for one in branches.survivors("small")] == [
-        "charts/small/templates/NOTES.txt:1: .Values.one",
-        "charts/small/templates/NOTES.txt:1: .Values.two",
-        "charts/small/templates/map.yaml:9: .Values.two",
-    ]
-
-
-def test_a_case_for_each_is_enough(chart: Path) -> None:
-    (chart / "tests" / "rest_test.yaml").write_text("""\
+#: What makes the tests whole.
+REST = """\
 suite: the rest
 tests:
+  - it: has not one, and two
+    template: map.yaml
+    set: {one: false, two: true}
+    asserts:
+      - equal: {path: data, value: {always: there, two: here}}
   - it: has not two
     template: map.yaml
     asserts:
@@ -73,7 +59,67 @@ tests:
     set: {one: false, two: true}
     asserts:
       - equalRaw: {value: Two.}
-""")
+  - it: says nothing
+    template: NOTES.txt
+    set: {one: false}
+    asserts:
+      - equalRaw: {value: ""}
+"""
+
+FAIL = """\
+{{- define "ray.fail" -}}
+{{- fail (printf "\\n\\n  %s: %s\\n  -> %s\\n" (index . 0) (index . 1) (index . 2)) -}}
+{{- end -}}
+"""
+GUARD = (
+    '{{- if .Values.bad }}{{ include "ray.fail" (list "bad" "is bad" "leave it out") }}{{ end }}'
+)
+CASE = Refusal("small", "refuses bad", ('{"bad": true}',), "demo", "team", ("bad:", "leave it out"))
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> list[Refusal]:
+    cases: list[Refusal] = []
+    monkeypatch.setattr(branches, "refusals", lambda: iter(cases))
+    return cases
+
+
+@pytest.fixture
+def chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: list[Refusal]) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / "small" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(branches, "CHARTS", tmp_path)
+    monkeypatch.setattr(branches, "APPLICATIONS", ("small",))
+    return tmp_path / "small"
+
+
+def test_an_answer_that_no_case_depends_on_is_named(chart: Path) -> None:
+    assert [str(one) for one in branches.survivors("small")] == [
+        "charts/small/templates/NOTES.txt:1: .Values.one, taken as false",
+        "charts/small/templates/NOTES.txt:1: .Values.one, taken as true",
+        "charts/small/templates/NOTES.txt:1: .Values.two, taken as false",
+        "charts/small/templates/NOTES.txt:1: .Values.two, taken as true",
+        "charts/small/templates/map.yaml:6: .Values.one, taken as true",
+        "charts/small/templates/map.yaml:9: .Values.two, taken as false",
+        "charts/small/templates/map.yaml:9: .Values.two, taken as true",
+    ]
+
+
+def test_a_case_for_each_answer_is_enough(chart: Path) -> None:
+    (chart / "tests" / "rest_test.yaml").write_text(REST)
+    assert not list(branches.survivors("small"))
+
+
+def test_a_refusal_that_nobody_asks_for_is_named(chart: Path, refused: list[Refusal]) -> None:
+    (chart / "tests" / "rest_test.yaml").write_text(REST)
+    (chart / "templates" / "_fail.tpl").write_text(FAIL)
+    (chart / "templates" / "guard.yaml").write_text(GUARD)
+    assert [str(one) for one in branches.survivors("small")] == [
+        "charts/small/templates/guard.yaml:1: .Values.bad, taken as false"
+    ]
+    refused.append(CASE)
     assert not list(branches.survivors("small"))
 
 

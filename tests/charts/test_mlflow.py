@@ -27,12 +27,23 @@ from support import eventually
 
 from lib.paths import ROOT, tool
 from lib.shell import run
+from tools import build
+from tools.catalogue import Tool
 
 pytestmark = pytest.mark.full
 
 CHART = ROOT / "charts" / "mlflow"
 DATA = Path(__file__).with_name("data")
 OLD_RUN = "e6886dd902b946ad8471bbbd6322f892"
+
+#: A server of S3, for tests.
+S3 = Tool(
+    name="gofakes3-1.2.0",
+    module="github.com/johannesboyne/gofakes3",
+    groups=(),
+    binaries={"gofakes3": None},
+    home=Path(__file__).parent,
+)
 
 LOGIN = {"username": "admin", "password": "right-password", "secretKey": "random"}
 ADMIN = ("admin", "right-password")
@@ -76,12 +87,14 @@ class Release:
         python: interpreter of the image's environment.
         values: of the chart.
         login: the administrator's Secret.
+        store: the Secret of the object store.
     """
 
     folder: Path
     python: Path
     values: Values = field(default_factory=dict)
     login: dict[str, str] = field(default_factory=lambda: dict(LOGIN))
+    store: dict[str, str] = field(default_factory=dict)
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -143,6 +156,8 @@ class Release:
                 env[one["name"]] = self.login[secret["key"]]
             else:
                 env[one["name"]] = "127.0.0.1" if source else one.get("value", "")
+        if container.get("envFrom"):
+            env |= self.store
         words = [*container["command"], *container.get("args", [])]
         return [re.sub(r"\$\((\w+)\)", lambda m: env[m[1]], word) for word in words], env
 
@@ -502,6 +517,49 @@ def _cleared(release: Release, run_id: str) -> bool:
     done = release.run("gc")
     assert done.returncode == 0, done.stderr
     return run_id in done.stdout
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """A server of S3 with an empty bucket; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    program = build.made(S3) / "bin" / "gofakes3"
+    options = ["-backend", "memory", "-initialbucket", "bucket", "-host", address]
+    with subprocess.Popen([program, *options], stderr=subprocess.DEVNULL) as server:
+        try:
+            eventually(lambda: keys(f"http://{address}") == [], 30, "an empty bucket")
+            yield f"http://{address}"
+        finally:
+            server.terminate()
+
+
+def keys(store: str) -> list[str] | None:
+    """What is in the bucket; None where nobody answers."""
+    try:
+        with urllib.request.urlopen(f"{store}/bucket?list-type=2", timeout=10) as answer:  # noqa: S310
+            return re.findall(r"<Key>(.*?)</Key>", answer.read().decode())
+    except OSError:
+        return None
+
+
+def test_artifacts_lie_in_an_object_store_and_go_from_there(release: Release, bucket: str) -> None:
+    release.values["artifacts"] = {"uri": "s3://bucket/mlflow", "credentialsSecret": "s3"}
+    release.values["env"] = {"MLFLOW_S3_ENDPOINT_URL": bucket, "AWS_DEFAULT_REGION": "eu-central-1"}
+    release.store = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    with release.serving():
+        run_id, kept = release.log_run("training"), release.log_run("training")
+        found = keys(bucket) or []
+        assert [re.sub(r"/\d+/", "/", key) for key in found if run_id in key] == [
+            f"mlflow/{run_id}/artifacts/model/weights.bin"
+        ]
+        assert not list((release.folder / "data").rglob("weights.bin"))
+        release.call("/runs/delete", {"run_id": run_id})
+        eventually(lambda: _cleared(release, run_id), 60, "the run is cleared away")
+        left = keys(bucket) or []
+        assert not [key for key in left if run_id in key]
+        assert [key for key in left if kept in key]
 
 
 def test_a_backup_that_is_not_there_is_named(release: Release) -> None:

@@ -309,7 +309,11 @@ def run(name: str, state: str, created: str = "2026-01-01T00:00:00Z") -> dict[st
 
 
 def create(
-    folder: Path, runs: list[dict[str, Any]], policy: str, answer: int = 201
+    folder: Path,
+    runs: list[dict[str, Any]],
+    policy: str,
+    answer: int = 201,
+    labels: dict[str, str] | None = None,
 ) -> tuple[subprocess.CompletedProcess[str], Server]:
     def api(method: str, path: str, body: Any) -> Answer:
         if "cronjobs" in path:
@@ -318,7 +322,7 @@ def create(
             return 200, {"items": runs}
         return (answer if method == "POST" else 200), {}
 
-    manifest = {"metadata": {"name": "nightly", "labels": {"a": "b"}}, "spec": {}}
+    manifest = {"metadata": {"name": "nightly", "labels": labels or {"a": "b"}}, "spec": {}}
     (folder / "rayjob.json").write_text(json.dumps(manifest))
     env = {"SCHEDULE": "nightly", "POLICY": policy, "HISTORY": "1", "RUN": "nightly-29384756"}
     with api_server(folder, api) as server:
@@ -333,6 +337,13 @@ def test_a_run_is_named_after_its_minute_and_owned_by_the_schedule(tmp_path: Pat
     assert path == "/apis/ray.io/v1/namespaces/team/rayjobs"
     assert body["metadata"]["name"] == "nightly-run-29384756"
     assert body["metadata"]["ownerReferences"][0]["uid"] == "the-uid"
+
+
+def test_each_run_is_an_application_of_its_own_to_yunikorn(tmp_path: Path) -> None:
+    key = "yunikorn.apache.org/app-id"
+    _, server = create(tmp_path, [], "Forbid", labels={key: "nightly", "a": "b"})
+    ((_, body),) = server.of("POST")
+    assert body["metadata"]["labels"] == {key: "nightly-run-29384756", "a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -409,20 +420,47 @@ def test_the_guard_asks_about_its_namespaces_only(tmp_path: Path) -> None:
         ("succeeded", "Complete", "STOPPED", 1),
         ("suspended", "Suspended", "", 0),
         ("suspended", "ValidationFailed", "", 1),
-        ("queued", "Suspended", "", 0),
+        ("queued", "Running", "", 0),
+        ("queued", "Failed", "FAILED", 1),
         ("waiting", "Waiting", "", 0),
     ],
 )
 def test_helm_test_of_a_job(
     tmp_path: Path, expect: str, deployment: str, job: str, code: int
 ) -> None:
-    status = {"status": {"jobDeploymentStatus": deployment, "jobStatus": job, "message": "why"}}
-    with api_server(tmp_path, lambda *_: (200, status)) as server:
+    status = {"jobDeploymentStatus": deployment, "jobStatus": job, "message": "why"}
+    with api_server(tmp_path, lambda *_: (200, {"spec": {}, "status": status})) as server:
         env = {"KIND": "rayjobs", "NAME": "demo-1", "EXPECT": expect}
         done = program("ray-job/files/test.py", env, tmp_path, server)
     assert done.returncode == code, done.stderr
     assert server.asked[0][1] == "/apis/ray.io/v1/namespaces/team/rayjobs/demo-1"
     assert code == 0 or "why" in done.stderr
+
+
+def test_helm_test_of_a_queued_job_waits_until_it_is_held(tmp_path: Path) -> None:
+    states = iter([({}, ""), ({"suspend": True}, ""), ({"suspend": True}, "Suspended")])
+
+    def api(method: str, path: str, body: Any) -> Answer:
+        spec, deployment = next(states)
+        return 200, {"spec": spec, "status": {"jobDeploymentStatus": deployment}}
+
+    with api_server(tmp_path, api) as server:
+        env = {"KIND": "rayjobs", "NAME": "demo-1", "EXPECT": "queued"}
+        done = program("ray-job/files/test.py", env, tmp_path, server)
+    assert done.returncode == 0, done.stderr
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("expect", "suspend", "code"),
+    [("scheduled", False, 0), ("scheduled", True, 1), ("paused", True, 0), ("paused", False, 1)],
+)
+def test_helm_test_of_a_schedule(tmp_path: Path, expect: str, suspend: bool, code: int) -> None:
+    schedule = {"spec": {"schedule": "@daily", "suspend": suspend}}
+    with api_server(tmp_path, lambda *_: (200, schedule)) as server:
+        env = {"KIND": "cronjobs", "NAME": "demo", "EXPECT": expect}
+        done = program("ray-job/files/test.py", env, tmp_path, server)
+    assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize(("kinds", "code"), [(4, 0), (2, 1)])

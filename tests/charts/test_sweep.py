@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from charts import check, conform, proof, sweep
+from charts import check, conform, proof, refusals, sweep
 from charts.places import CHARTS
 from charts.proof import Prover
 
@@ -80,4 +80,4 @@ def test_a_fault_is_found_and_made_small(
     ],
 )
 def test_a_refusal_is_known_by_its_words(error: str, who: str) -> None:
-    assert sweep.refused(error) == who
+    assert refusals.refused(error) == who

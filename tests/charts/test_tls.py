@@ -9,8 +9,10 @@ import ssl
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 import yaml
 from support import authority
@@ -31,22 +33,27 @@ def script() -> str:
     return str(head["initContainers"][0]["command"][2])
 
 
-@pytest.fixture
-def made(script: str, tmp_path: Path) -> Path:
+def certified(script: str, folder: Path, by: dict[str, str]) -> Path:
     """The folder with a pod's certificate."""
-    (tmp_path / "authority").mkdir()
-    for name, text in authority().items():
-        (tmp_path / "authority" / name).write_text(text)
-    target = tmp_path / "tls"
+    (folder / "authority").mkdir(parents=True)
+    for name, text in by.items():
+        (folder / "authority" / name).write_text(text)
+    target = folder / "tls"
     target.mkdir()
     environment = {
-        "AUTHORITY": str(tmp_path / "authority"), "TARGET": str(target),
+        "AUTHORITY": str(folder / "authority"), "TARGET": str(target),
         "CLUSTER": "demo", "NAMESPACE": "team", "POD_IP": "10.1.2.3",
     }  # fmt: skip
     subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, **environment}, check=True, timeout=60
     )
     return target
+
+
+@pytest.fixture
+def made(script: str, tmp_path: Path) -> Path:
+    """The folder with a certificate by an authority of its own."""
+    return certified(script, tmp_path, authority())
 
 
 def handshake(folder: Path, name: str) -> str:
@@ -88,3 +95,40 @@ def test_the_pod_is_known_by_its_names(made: Path, name: str) -> None:
 def test_it_is_nobody_else(made: Path, name: str) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(made, name)
+
+
+def test_grpc_takes_an_authority_that_is_under_another(script: str, tmp_path: Path) -> None:
+    """As cert-manager makes it by `tls.issuer`; what the one above has signed else does not."""
+    above = authority()
+    own, other = (
+        certified(script, tmp_path / name, authority(by=above)) for name in ("own", "other")
+    )
+    assert reaches(own, own)
+    assert not reaches(own, other)
+
+
+def reaches(server: Path, client: Path) -> bool:
+    """Whether a client of gRPC, as Ray's processes are, gets through to a server of it."""
+
+    def files(folder: Path) -> tuple[bytes, bytes, bytes]:
+        key, certificate, root = (
+            (folder / name).read_bytes() for name in ("tls.key", "tls.crt", "ca.crt")
+        )
+        return key, certificate, root
+
+    key, certificate, root = files(server)
+    with ThreadPoolExecutor(1) as pool:
+        listener = grpc.server(pool)
+        guarded = grpc.ssl_server_credentials([(key, certificate)], root, require_client_auth=True)
+        port = listener.add_secure_port("127.0.0.1:0", guarded)
+        listener.start()
+        key, certificate, root = files(client)
+        login = grpc.ssl_channel_credentials(root, key, certificate)
+        try:
+            with grpc.secure_channel(f"127.0.0.1:{port}", login) as channel:
+                grpc.channel_ready_future(channel).result(timeout=5)
+                return True
+        except grpc.FutureTimeoutError:
+            return False
+        finally:
+            listener.stop(None)

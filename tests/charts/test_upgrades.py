@@ -68,6 +68,7 @@ CHANGES: dict[str, Values] = {
     },
     "auth.existingSecret": {"auth": {"existingSecret": "own"}},
     "auth.mode": {"auth": {"mode": "disabled"}},
+    "headService": {"headService": {"labels": {"a": "b"}, "ports": {"ssh": {"port": 22}}}},
     "storage": {"storage": {"claim": "other", "mountPath": "/other"}},
     # after an autoscaled head, for which the operator made an account
     "serviceAccount": {"serviceAccount": {"create": True}},
@@ -110,6 +111,13 @@ JOB_CHANGES: dict[str, Values] = {
     "suspend": {"job": {"suspend": True}},
     "rerunOnUpgrade": {"job": {"rerunOnUpgrade": True}},
     "env": {"env": {"A": "1"}},
+    "entrypointResources": {"job": {"entrypointResources": {"CPU": 1}}},
+    "workers.env": {"workers": {"default": {"env": {"A": "1"}}}},
+    "packages": {"packages": {"einops": "==0.8.1"}},
+    "pods.volumes": {
+        "pods": {"volumes": {"data": {"mountPath": "/data", "source": {"emptyDir": {}}}}}
+    },
+    "pods.podLabels": {"pods": {"podLabels": {"example.org/x": "y"}}},
 }
 
 #: Its changes of the cluster are applied to nothing, so that no second one starts.
@@ -188,7 +196,8 @@ def test_a_job_takes_each_change_and_runs_again_only_when_what_runs_has_changed(
 
     anew = {
         "entrypoint", "scaling", "submissionMode", "deletionRules", "runtimeEnv",
-        "clusterSelector", "schedule", "rerunOnUpgrade", "env",
+        "clusterSelector", "schedule", "rerunOnUpgrade", "env", "entrypointResources",
+        "workers.env", "packages", "pods.volumes",
     }  # fmt: skip
     wrong = []
     for name, change in JOB_CHANGES.items():

@@ -7,6 +7,7 @@ take it away and look for what is left.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 import urllib.error
@@ -14,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 from support import Deployed, eventually, make, result
 
 from deploy import access
@@ -49,6 +51,26 @@ def test_a_second_deploy_changes_nothing(deployed: Deployed) -> None:
     assert done.returncode == 0
     assert done.stdout.count("(was done)") == 4
     assert identity() == before
+
+
+def test_what_would_change_is_shown_before(deployed: Deployed, tmp_path: Path) -> None:
+    done = make("diff")
+    assert done.returncode == 0
+    assert "nothing would change" in done.stdout
+    other = tmp_path / "other.yaml"
+    other.write_text("pods: {podLabels: {team: blue}}\n")
+    done = make("diff", f"VALUES={other}")
+    assert done.returncode == 0
+    assert re.search(r"^\+ +team: blue$", done.stdout, re.MULTILINE)
+    assert make("diff", "WORKLOAD=hello-service").returncode != 0
+
+
+def test_the_environment_comes_as_values_of_a_plain_install(deployed: Deployed) -> None:
+    values = yaml.safe_load(make("values").stdout)
+    assert values["global"]["ray"]["images"]["ray"]["tag"]
+    done = make("values", "NAMESPACE=fashion-mnist")
+    assert done.returncode != 0
+    assert "ray-environment" in done.stdout
 
 
 def test_the_namespace_refuses_a_privileged_pod(deployed: Deployed) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from support import Deployed, eventually, installed, make, pods
+from support import Deployed, eventually, installed, make, pods, shared_claim
 
 from charts.places import examples
+from deploy.platform import namespace_object
+from deploy.workloads import merge
 from lib.paths import tool
 
 pytestmark = pytest.mark.full
@@ -45,9 +47,22 @@ def test_it_comes_up_and_passes_its_test(
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_job_every_night_waits_for_it(deployed: Deployed) -> None:
-    with installed(deployed.kube, "ray-job", "nightly", values("ray-job", "nightly")):
-        found = deployed.kube.find("cronjob", "nightly", "nightly")
+def test_a_job_every_night_waits_for_it_and_runs_at_once_when_asked(deployed: Deployed) -> None:
+    kube, name = deployed.kube, "nightly"
+    claim = {"global": {"ray": {"storage": {"claim": "rayworks-storage"}}}}
+    kube.apply(namespace_object(name), shared_claim(name))
+    with installed(kube, "ray-job", name, merge(values("ray-job", name), claim)):
+        found = kube.find("cronjob", name, name)
         assert found
         assert found["spec"]["timeZone"] == "Europe/Berlin"
-        assert deployed.kube.list("rayjobs", "nightly") == []
+        assert kube.list("rayjobs", name) == []
+
+        # as the notes say
+        kube.run("create", "job", f"--from=cronjob/{name}", f"{name}-now", namespace=name)
+
+        def succeeded() -> bool:
+            states = [one.get("status", {}).get("jobStatus") for one in kube.list("rayjobs", name)]
+            assert "FAILED" not in states
+            return states == ["SUCCEEDED"]
+
+        eventually(succeeded, 300, "a run that has succeeded")

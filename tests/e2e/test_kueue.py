@@ -10,8 +10,9 @@ from typing import Any
 import kueue
 import pytest
 import yaml
-from support import NO_STORAGE, Deployed, eventually, make, release
+from support import NO_STORAGE, Deployed, eventually, make, release, shared_claim
 
+from charts.places import examples
 from deploy.helm import Release
 from deploy.kube import Kube, Object, condition
 from deploy.platform import NAMESPACE as PLATFORM
@@ -24,7 +25,7 @@ TEAM = "queued"
 #: Room for one of the jobs below, whether or not its submitter counts, and not for two.
 QUEUE: dict[str, Any] = {
     "queue": {
-        "name": "jobs",
+        "name": "research",
         "clusterQueue": {
             "create": True,
             "flavors": {"default": {"create": True, "quota": {"cpu": "1350m", "memory": "8Gi"}}},
@@ -34,7 +35,7 @@ QUEUE: dict[str, Any] = {
 
 #: It ends once a file is there.
 JOB: dict[str, Any] = {
-    "queue": {"name": "jobs"},
+    "queue": {"name": "research"},
     "head": {"resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "2"}}},
     "workers": {
         "default": {
@@ -53,24 +54,35 @@ JOB: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def kube(deployed: Deployed, tmp_path: Path) -> Iterator[Kube]:
+#: The priority that the example names.
+PRIORITY: Object = {
+    "apiVersion": "kueue.x-k8s.io/v1beta1",
+    "kind": "WorkloadPriorityClass",
+    "metadata": {"name": "batch"},
+    "value": 100,
+}
+
+
+@pytest.fixture(scope="module")
+def kube(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """The cluster with Kueue, and a team that has a queue."""
     kube = deployed.kube
     assert make("remove", "WORKLOAD=fashion-mnist").returncode == 0
     with kueue.installed(kube):
-        team = replace(release("ray-team", PLATFORM, QUEUE, tmp_path), name=TEAM)
+        folder = tmp_path_factory.mktemp("team")
+        team = replace(release("ray-team", PLATFORM, QUEUE, folder), name=TEAM)
         try:
             team.upgrade()
+            kube.apply(PRIORITY, shared_claim(TEAM))
             yield kube
         finally:
             team.uninstall()
             kube.run("delete", "namespace", TEAM, "--ignore-not-found", timeout=180)
 
 
-def submit(kube: Kube, name: str, folder: Path) -> Object:
+def submit(name: str, values: dict[str, Any], folder: Path) -> Object:
     """Install a job; what the chart wrote."""
-    job: Release = replace(release("ray-job", TEAM, merge(NO_STORAGE, JOB), folder), name=name)
+    job: Release = replace(release("ray-job", TEAM, values, folder), name=name)
     job.upgrade()
     (written,) = [
         one for one in yaml.safe_load_all(job.template()) if one and one["kind"] == "RayJob"
@@ -123,10 +135,10 @@ def missing(written: Any, found: Any, path: str = "") -> list[str]:
 
 
 def test_the_second_job_waits_until_the_quota_is_free(kube: Kube, tmp_path: Path) -> None:
-    first = submit(kube, "first", tmp_path)
+    first = submit("first", merge(NO_STORAGE, JOB), tmp_path)
     eventually(lambda: runs(kube, first), 240, "the first job runs")
 
-    second = submit(kube, "second", tmp_path)
+    second = submit("second", merge(NO_STORAGE, JOB), tmp_path)
 
     def waits() -> bool:
         found = workload(kube, second)
@@ -154,3 +166,41 @@ def test_the_second_job_waits_until_the_quota_is_free(kube: Kube, tmp_path: Path
         written = {key: value for key, value in job["spec"].items() if key != "suspend"}
         assert missing(written, live(kube, job)["spec"]) == []
     finish(kube, second)
+
+
+def test_the_example_waits_in_the_queue_and_runs(kube: Kube, tmp_path: Path) -> None:
+    example: dict[str, Any] = yaml.safe_load(examples("ray-job")["kueue"].read_text())
+    job = submit("example", example, tmp_path)
+
+    def succeeded() -> bool:
+        state = live(kube, job).get("status", {}).get("jobStatus")
+        assert state != "FAILED"
+        return state == "SUCCEEDED"
+
+    eventually(succeeded, 300, "the example has succeeded")
+    admitted = workload(kube, job)
+    assert admitted
+    assert admitted["spec"]["priorityClassName"] == "batch"
+    assert admitted["spec"]["priority"] == 100
+
+
+def test_a_cluster_gets_its_quota_too(kube: Kube, tmp_path: Path) -> None:
+    values = merge(NO_STORAGE, {"queue": {"name": "research"}, "workers": JOB["workers"]})
+    cluster = replace(release("ray-cluster", TEAM, values, tmp_path), name="standing")
+    try:
+        cluster.upgrade()
+
+        def ready() -> bool:
+            own = kube.list("pods", TEAM, "ray.io/cluster=standing")
+            return len([pod for pod in own if condition(pod, "Ready")]) == 2
+
+        eventually(ready, 240, "a head and a worker")
+        found = [
+            one
+            for one in kube.list("workloads.kueue.x-k8s.io", TEAM)
+            if one["metadata"]["ownerReferences"][0]["kind"] == "RayCluster"
+        ]
+        (admitted,) = [one for one in found if condition(one, "Admitted")]
+        assert admitted["metadata"]["ownerReferences"][0]["name"] == "standing"
+    finally:
+        cluster.uninstall()

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from support import Deployed, eventually, make, stand_in
+from support import Deployed, eventually, make, pods, shared_claim, stand_in
 from upstream import Helm
 
 from charts.places import APPLICATIONS, CHARTS, CLUSTERS, scenarios
@@ -46,8 +46,6 @@ UNTRIED = {
     ("ray-cluster", "privileged"): "a privileged namespace, a path of the node",
     ("ray-cluster", "restricted"): "images of example.com, GPUs, a queue of Kueue",
     ("ray-cluster", "shaped"): "an image of example.com",
-    ("ray-job", "existing-cluster"): "a cluster that others have made",
-    ("ray-job", "gpu-fallback"): "a program that is not in the image",
     ("ray-job", "training"): "a program that is not in the image",
     ("ray-service", "several"): "a Redis of somebody's",
     ("ray-storage", "azure-blob"): "a cloud's driver",
@@ -106,6 +104,14 @@ GIVEN: dict[tuple[str, str], Values] = {
         "metadata": {"name": "azureblob-fuse-premium"},
         "provisioner": "blob.csi.azure.com",
     },
+}
+
+#: A cluster that a scenario finds in its namespace: a head that runs tasks itself.
+STANDING: dict[tuple[str, str], tuple[str, Values]] = {
+    ("ray-job", "existing-cluster"): (
+        "standing",
+        {"head": {"rayStartParams": {"num-cpus": 1}}, "workers": {"default": {"enabled": False}}},
+    ),
 }
 
 #: Secrets that hooks make once, and that stay, as the notes of ray-team and mlflow say.
@@ -221,6 +227,14 @@ class Life:
         values = [word for path in files for word in ("-f", str(path))]
         return [NAME, str(charts / self.chart), "-n", self.space, *values]
 
+    def stands(self, name: str, values: Values) -> None:
+        """Make a cluster in the namespace, which goes with it, and wait until it takes jobs."""
+        words = [name, str(CHARTS / "ray-cluster"), "-n", self.space, "--set-json"]
+        files = [word for path in environment("local").values() for word in ("-f", str(path))]
+        settings = ",".join(f"{key}={json.dumps(value)}" for key, value in values.items())
+        self.helm("install", *words, settings, *files)
+        eventually(lambda: pods(self.kube, self.space, "head"), 240, f"cluster {name}")
+
     def rendered(self, charts: Path) -> list[Values]:
         """What it consists of."""
         text = run([tool("helm"), "template", *self.words(charts)]).stdout
@@ -271,17 +285,9 @@ def places(kube: Kube, life: Life, others: list[str]) -> Iterator[None]:
     try:
         made.extend(create(kube, *wanted, *([given] if given else [])))
         if life.chart in CLUSTERS:
-            kube.apply(
-                {
-                    "apiVersion": "v1",
-                    "kind": "PersistentVolumeClaim",
-                    "metadata": {"name": "rayworks-storage", "namespace": life.space},
-                    "spec": {
-                        "accessModes": ["ReadWriteOnce"],
-                        "resources": {"requests": {"storage": "1Gi"}},
-                    },
-                }
-            )
+            kube.apply(shared_claim(life.space))
+        if found := STANDING.get((life.chart, life.scenario)):
+            life.stands(*found)
         yield
     finally:
         for kind, name in made:
@@ -344,4 +350,4 @@ def test_it_comes_changes_and_goes(
 
 def test_the_tables_name_scenarios_that_there_are() -> None:
     known = {(chart, name) for chart in APPLICATIONS for name in scenarios(chart)}
-    assert UNTRIED.keys() | BESIDE.keys() | GIVEN.keys() | ELSEWHERE <= known
+    assert UNTRIED.keys() | BESIDE.keys() | GIVEN.keys() | STANDING.keys() | ELSEWHERE <= known

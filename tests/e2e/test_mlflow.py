@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import TMP, Deployed, ended, eventually, restricted_pod
+from support import TMP, Deployed, ended, eventually, restricted_pod, secret, shared_claim
 
 from deploy.environments import environment
 from deploy.helm import Release
@@ -29,6 +29,8 @@ NAMESPACE = "mlflow"
 OLD_DATABASE = ROOT / "tests" / "charts" / "data" / "mlflow-3.6.0.sql"
 OLD_RUN = "e6886dd902b946ad8471bbbd6322f892"
 NEVER = "0 0 1 1 *"
+#: Of PostgreSQL; nothing may take it for a part of an address.
+PASSWORD = "p%w@rd:/?#"
 RAY = {"ray.io/is-ray-node": "yes"}
 Values = dict[str, Any]
 
@@ -302,12 +304,11 @@ def test_only_the_claim_and_the_secret_stay(server: Server) -> None:
     eventually(only_those, 60, "nothing but the claim and the Secret")
 
 
-@pytest.fixture
-def available(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Two replicas on PostgreSQL; of one node, so that any volume is shared."""
+@contextmanager
+def on_postgres(kube: Kube, folder: Path, namespace: str, **values: Any) -> Iterator[Server]:
+    """A release on a PostgreSQL of its own, which runs; the release is not installed yet."""
     images.build(["postgres"], print)
-    namespace = "mlflow-available"
-    login = {"username": "mlflow", "password": "p%w@rd:/?#"}
+    login = {"username": "mlflow", "password": PASSWORD}
     start = """
         initdb --username=mlflow --pwfile=<(printf %s "$PASSWORD") --auth=scram-sha-256
         echo host all all all scram-sha-256 >> "$PGDATA/pg_hba.conf"
@@ -318,7 +319,7 @@ def available(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> I
         "command": ["bash", "-ec", start],
         "env": [
             {"name": "PGDATA", "value": f"{TMP}/data"},
-            {"name": "PASSWORD", "value": login["password"]},
+            {"name": "PASSWORD", "value": PASSWORD},
         ],
         "readinessProbe": {"tcpSocket": {"port": 5432}, "periodSeconds": 1},
     }
@@ -328,31 +329,36 @@ def available(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> I
         "metadata": {"name": "database", "namespace": namespace},
         "spec": {"selector": {"app": "database"}, "ports": [{"port": 5432}]},
     }
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "database", "namespace": namespace},
-        "stringData": login,
-    }
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "artifacts", "namespace": namespace},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }
-    values: Values = {
-        "replicas": 2,
+    common: Values = {
         "database": {
             "host": f"database.{namespace}.svc", "name": "postgres", "existingSecret": "database",
             "sslMode": "disable",
         },
-        "persistence": {"existingClaim": "artifacts", "accessMode": "ReadWriteMany"},
         "resources": VALUES["resources"],
     }  # fmt: skip
-    folder = tmp_path_factory.mktemp("available")
-    with namespaces(Server(deployed.kube, folder, namespace, values)) as found:
+    with namespaces(Server(kube, folder, namespace, {**common, **values})) as found:
         running = restricted_pod("database", namespace, database, {"app": "database"})
-        found.kube.apply(running, service, secret, claim)
+        kube.apply(running, service, secret("database", namespace, login))
+        kube.run(
+            "wait", "pod/database", "--for=condition=Ready", "--timeout=60s",
+            namespace=namespace, timeout=90,
+        )  # fmt: skip
+        yield found
+
+
+@pytest.fixture
+def available(deployed: Deployed, tmp_path: Path) -> Iterator[Server]:
+    """Two replicas on PostgreSQL; of one node, so that any volume is shared."""
+    namespace = "mlflow-available"
+    claim = shared_claim(namespace)
+    values: Values = {
+        "replicas": 2,
+        "persistence": {
+            "existingClaim": claim["metadata"]["name"], "accessMode": "ReadWriteMany",
+        },
+    }  # fmt: skip
+    with on_postgres(deployed.kube, tmp_path, namespace, **values) as found:
+        found.kube.apply(claim)
         found.upgrade()
         yield found
 
@@ -385,3 +391,80 @@ def test_two_replicas_are_replaced_without_a_failed_request(available: Server) -
     assert heard()["failures"] == []
     assert available.status_of(run_id) == 200
     assert available.artifact_of(run_id) == b"kept"
+
+
+#: Makes a database of PostgreSQL as an older MLflow left it: its tables by MLflow's own migrations
+#: up to its revisions, then its rows; prints how many.
+AS_IT_WAS = """
+import os, sqlite3
+import sqlalchemy
+from alembic import command
+from mlflow.server.auth.db import utils as auth
+from mlflow.store.db import utils as runs
+from mlflow.store.tracking.dbmodels.initial_models import Base
+
+old = sqlite3.connect(":memory:")
+old.executescript(os.environ["DUMP"])
+uri = os.environ["URI"]
+engine = sqlalchemy.create_engine(uri)
+Base.metadata.create_all(engine)
+for utils, table in ((runs, "alembic_version"), (auth, "alembic_version_auth")):
+    (revision,) = old.execute(f"SELECT version_num FROM {table}").fetchone()
+    command.upgrade(utils._get_alembic_config(uri), revision)
+known = sqlalchemy.MetaData()
+known.reflect(engine)
+count = 0
+with engine.begin() as connection:
+    # rows in any order, whatever they refer to
+    connection.execute(sqlalchemy.text("SET session_replication_role = replica"))
+    for name, table in known.tables.items():
+        found = old.execute(f'SELECT * FROM "{name}"')
+        columns = [one[0] for one in found.description]
+        yes = {one.name for one in table.columns if isinstance(one.type, sqlalchemy.Boolean)}
+        rows = [
+            {key: bool(value) if key in yes else value for key, value in zip(columns, row)}
+            for row in found
+        ]
+        connection.execute(table.delete())
+        if rows:
+            connection.execute(table.insert(), rows)
+        count += len(rows)
+        for column in table.primary_key:
+            names = {"table": name, "column": column.name}
+            ask = sqlalchemy.text("SELECT pg_get_serial_sequence(:table, :column)")
+            if sequence := connection.scalar(ask, names):
+                most = connection.scalar(sqlalchemy.select(sqlalchemy.func.max(column)))
+                advance = sqlalchemy.text("SELECT setval(:sequence, :most)")
+                connection.execute(advance, {"sequence": sequence, "most": (most or 0) + 1})
+print("ROWS", count)
+"""
+
+
+def test_a_database_of_an_older_version_is_migrated(deployed: Deployed, tmp_path: Path) -> None:
+    with on_postgres(deployed.kube, tmp_path, "mlflow-older", persistence={"size": "1Gi"}) as old:
+        address = f"postgresql+psycopg2://database.{old.namespace}.svc/postgres"
+        variables = {
+            "HOME": TMP,
+            "PGUSER": "mlflow",
+            "PGPASSWORD": PASSWORD,
+            "URI": address,
+            "DUMP": OLD_DATABASE.read_text(),
+        }
+        container = {
+            "image": str(images.build(["mlflow"], print)["mlflow"]),
+            "command": ["python", "-c", AS_IT_WAS],
+            "env": [{"name": name, "value": value} for name, value in variables.items()],
+        }
+        old.kube.apply(restricted_pod("before", old.namespace, container))
+        phase = ended(old.kube, "before", old.namespace)
+        said = old.kube.run("logs", "before", namespace=old.namespace)
+        assert phase == "Succeeded", said
+        assert int(said.split()[-1]) > 0
+        old.upgrade()
+        assert old.status_of(OLD_RUN) == 200
+        found = json.loads(old.ask(f"/api/2.0/mlflow/runs/get?run_id={OLD_RUN}")[1])["run"]
+        assert found["data"]["params"]
+        assert old.ask("/api/2.0/mlflow/users/get?username=red")[0] == 200
+        # and it goes on
+        new = old.client("training", LOG, RAY).partition("RUN")[2].split()[0]
+        assert old.status_of(new) == 200

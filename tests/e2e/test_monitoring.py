@@ -6,15 +6,11 @@ import json
 import re
 import subprocess
 import textwrap
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from support import Deployed, eventually, installed, make, pods
+from support import Deployed, Prometheus, eventually, installed, make, pods
 
 from charts import dashboards
 from deploy.environments import environment
@@ -160,33 +156,6 @@ RECEIVE = """
             pass
     http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 """
-
-
-@dataclass(frozen=True)
-class Prometheus:
-    """A Prometheus on a local port.
-
-    Args:
-        url: its address.
-    """
-
-    url: str
-
-    def get(self, path: str, **parameters: str) -> Any:
-        """`data` of an answer of its API."""
-        words = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{words}", timeout=60) as answer:  # noqa: S310
-            return json.load(answer)["data"]
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Series that a query finds now."""
-        found: list[dict[str, Any]] = self.get("query", query=expression)["result"]
-        return found
-
-    def firing(self, alert: str, namespace: str = SPACE) -> bool:
-        """Whether an alert fires for a namespace."""
-        chosen = f'alertname="{alert}", alertstate="firing", namespace="{namespace}"'
-        return bool(self.query(f"ALERTS{{{chosen}}}"))
 
 
 def python(program: str) -> list[str]:
@@ -381,14 +350,14 @@ def test_a_full_object_store_is_told_and_forgotten(
     kube: Kube, prometheus: Prometheus, head: str
 ) -> None:
     alert = "RayObjectStoreNearlyFull"
-    assert not prometheus.firing(alert)
+    assert not prometheus.firing(alert, SPACE)
     with running(kube, head, FILL) as process:
         assert process.stdout
         assert process.stdin
         assert any("full" in line for line in process.stdout)
-        eventually(lambda: prometheus.firing(alert), 120, "the alert")
+        eventually(lambda: prometheus.firing(alert, SPACE), 120, "the alert")
         process.stdin.close()
-        eventually(lambda: not prometheus.firing(alert), 240, "its end")
+        eventually(lambda: not prometheus.firing(alert, SPACE), 240, "its end")
 
 
 def test_a_stuck_job_is_told_and_forgotten(kube: Kube, prometheus: Prometheus) -> None:
@@ -404,11 +373,11 @@ def test_a_stuck_job_is_told_and_forgotten(kube: Kube, prometheus: Prometheus) -
 
 
 def test_a_dead_head_is_told_and_forgotten(kube: Kube, prometheus: Prometheus, head: str) -> None:
-    assert not prometheus.firing("RayHeadDown")
+    assert not prometheus.firing("RayHeadDown", SPACE)
     kube.run("delete", "pod", head, "--grace-period=0", "--force", namespace=SPACE)
-    eventually(lambda: prometheus.firing("RayHeadDown"), 120, "the alert")
+    eventually(lambda: prometheus.firing("RayHeadDown", SPACE), 120, "the alert")
     # the operator makes another
-    eventually(lambda: not prometheus.firing("RayHeadDown"), 300, "its end")
+    eventually(lambda: not prometheus.firing("RayHeadDown", SPACE), 300, "its end")
 
 
 def test_prometheus_on_the_network_asks_for_a_password(kube: Kube) -> None:

@@ -5,18 +5,24 @@ What is asked of the operator is that it makes pods; none of them has to run.
 
 from __future__ import annotations
 
+import datetime
+import json
 import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Deployed, eventually, stand_in
+from support import NO_STORAGE, Deployed, eventually, installed, release, stand_in
 from upstream import Helm, cluster_spec, identities
 
 from deploy.environments import environment
 from deploy.helm import Release
 from deploy.kube import Kube
 from deploy.platform import NAMESPACE, OPERATOR, Platform
+from deploy.workloads import merge
 from local import images
 
 pytestmark = pytest.mark.full
@@ -104,42 +110,116 @@ def test_it_looks_after_some_namespaces_only_and_needs_no_more(
     assert "forbidden" not in log(kube)
 
 
+#: Groups and versions of their PodGroups.
+VOLCANO = ("scheduling.volcano.sh", "v1beta1")
+PLUGINS = ("scheduling.x-k8s.io", "v1alpha1")
+
+
 @pytest.mark.parametrize(
-    ("scheduler", "of_pod", "definition"),
+    ("scheduler", "of_pod", "queue", "labels", "definition"),
     [
-        ("volcano", "volcano", ("scheduling.volcano.sh", "v1beta1")),
+        (
+            "volcano",
+            "volcano",
+            {"name": "team", "priorityClass": "high"},
+            {"volcano.sh/queue-name": "team"},
+            VOLCANO,
+        ),
         (
             "scheduler-plugins",
             "scheduler-plugins-scheduler",
-            ("scheduling.x-k8s.io", "v1alpha1"),
+            {"gang": True},
+            {"scheduling.x-k8s.io/pod-group": "queued"},
+            PLUGINS,
         ),
-        ("yunikorn", "yunikorn", None),
-        ("kai-scheduler", "kai-scheduler", None),
+        (
+            "yunikorn",
+            "yunikorn",
+            {"name": "team", "gang": True},
+            {"queue": "team", "applicationId": "queued"},
+            None,
+        ),
+        ("kai-scheduler", "kai-scheduler", {"name": "team"}, {"kai.scheduler/queue": "team"}, None),
     ],
 )
-def test_it_hands_pods_to_a_batch_scheduler(
+def test_it_hands_pods_to_a_batch_scheduler_as_the_values_of_a_cluster_say(
     deployed: Deployed,
     configured: Configure,
-    clean: None,
     scheduler: str,
     of_pod: str,
+    queue: dict[str, Any],
+    labels: dict[str, str],
     definition: tuple[str, str] | None,
 ) -> None:
+    space = "queued"
+    values = {
+        "global": {"ray": {"operator": {"batchScheduler": scheduler}}},
+        "queue": {"scheduler": scheduler, **queue},
+    }
     if definition:
         deployed.kube.apply(stand_in(*definition, "PodGroup", subresources={"status": {}}))
     try:
         kube = configured({"global.ray.operator.batchScheduler": scheduler})
-        make_cluster(kube, "red", "gang", **{"ray.io/gang-scheduling-enabled": "true"})
-        pod = eventually(lambda: head(kube, "red", "gang"), 60, "a head")
-        assert pod["spec"]["schedulerName"] == of_pod
-        if definition:
-            groups = f"podgroups.{definition[0]}"
-            eventually(lambda: kube.list(groups, "red"), 60, "a pod group")
+        with installed(kube, "ray-cluster", space, values):
+            eventually(lambda: len(kube.list("pods", space)) == 2, 60, "a head and a worker")
+            found = kube.list("pods", space)
+            for pod in found:
+                assert pod["spec"]["schedulerName"] == of_pod
+                assert labels.items() <= pod["metadata"]["labels"].items()
+            if definition:
+                (group,) = kube.list(f"podgroups.{definition[0]}", space)
+                # the head and its worker together
+                assert group["spec"]["minMember"] == 2
+            if scheduler == "volcano":
+                assert group["spec"]["queue"] == "team"
+                assert group["spec"]["priorityClassName"] == "high"
+                key = "scheduling.k8s.io/group-name"
+                of = {pod["metadata"]["annotations"][key] for pod in found}
+                assert of == {group["metadata"]["name"]}
+            if scheduler == "yunikorn":
+                groups = json.loads(
+                    found[0]["metadata"]["annotations"]["yunikorn.apache.org/task-groups"]
+                )
+                assert [one["minMember"] for one in groups] == [1, 1]
         assert "forbidden" not in log(kube)
     finally:
         configured({})
         if definition:
             deployed.kube.run("delete", "crd", f"podgroups.{definition[0]}")
+
+
+def test_its_own_schedule_is_on_time_and_never_twice(configured: Configure) -> None:
+    gates = {"RayCronJob": True}
+    kube = configured({"global.ray.operator.featureGates": gates})
+    space = "cron"
+
+    def values(*, suspend: bool) -> dict[str, Any]:
+        schedule = {"cron": "* * * * *", "controller": "kuberay", "suspend": suspend}
+        return {
+            "global": {"ray": {"operator": {"featureGates": gates}}},
+            # what is made is looked at, not run
+            "pods": {"nodeSelector": {"rayworks.io/none": "none"}},
+            "job": {"entrypoint": "true", "schedule": schedule},
+        }
+
+    def runs() -> list[str]:
+        key = "ray.io/cronjob-scheduled-timestamp"
+        return sorted(one["metadata"]["annotations"][key] for one in kube.list("rayjobs", space))
+
+    with installed(kube, "ray-job", space, values(suspend=False)) as schedule:
+        eventually(lambda: len(runs()) >= 2, 150, "two runs")
+        with tempfile.TemporaryDirectory() as folder:
+            release(
+                "ray-job", space, merge(NO_STORAGE, values(suspend=True)), Path(folder)
+            ).upgrade()
+        made = runs()
+        minutes = [datetime.datetime.fromisoformat(one) for one in made]
+        assert len(set(minutes)) == len(minutes), "a run twice"
+        assert all(one.second == 0 for one in minutes)
+        # past the next minute there is none
+        time.sleep(65 - time.time() % 60)
+        assert runs() == made
+        assert schedule.installed()
 
 
 def test_the_second_operator_takes_over(configured: Configure, clean: None) -> None:

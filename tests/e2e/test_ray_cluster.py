@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import Deployed, authority, eventually, installed, make, pods
+from connections import PORT, Place, Row, peer, started, wrong
+from support import Deployed, authority, eventually, installed, make, pods, secret
 
 from deploy.kube import Kube
 from deploy.platform import namespace_object
+from deploy.workloads import merge
+from local import images
 
 pytestmark = pytest.mark.full
 
@@ -22,6 +25,9 @@ def kube(deployed: Deployed) -> Kube:
     """The cluster, with room on a small machine."""
     assert make("remove", "WORKLOAD=fashion-mnist").returncode == 0
     return deployed.kube
+
+
+TLS = {"enabled": True, "caSecret": "authority"}
 
 
 def python(kube: Kube, namespace: str, pod: str, program: str, timeout: float = 120) -> str:
@@ -41,39 +47,105 @@ def ready(kube: Kube, namespace: str, workers: int) -> str:
     return eventually(look, 240, f"a head and {workers} workers")
 
 
-def test_workers_come_by_demand_and_go_without(kube: Kube) -> None:
-    space = "scaled"
-    values = {
-        "autoscaling": {"enabled": True},
-        "workers": {"w": {"replicas": 0, "maxReplicas": 3, "idleTimeoutSeconds": 10}},
-    }
-    with installed(kube, "ray-cluster", space, values) as cluster:
+#: Autoscalers, and how many workers each is to have made.
+SCALERS: dict[str, tuple[int, dict[str, Any]]] = {
+    "v2": (3, {"workers": {"w": {"idleTimeoutSeconds": 10}}}),
+    "v1": (1, {"autoscaling": {"version": "v1", "idleTimeoutSeconds": 10}}),
+    "tls": (1, {"autoscaling": {"idleTimeoutSeconds": 10}, "tls": TLS}),
+}
+
+
+@pytest.mark.parametrize("scaler", SCALERS)
+def test_workers_come_by_demand_and_go_without(kube: Kube, scaler: str) -> None:
+    space = f"scaled-{scaler}"
+    number, more = SCALERS[scaler]
+    common = {"autoscaling": {"enabled": True}, "workers": {"w": {"replicas": 0, "maxReplicas": 3}}}
+    kube.apply(namespace_object(space), secret("authority", space, authority()))
+    with installed(kube, "ray-cluster", space, merge(common, more)) as cluster:
         head = ready(kube, space, 0)
-        program = """
+        program = f"""
             import ray, time
             ray.init(log_to_driver=False)
 
             @ray.remote(num_cpus=1)
             def node():
-                # until each of the three has a worker of its own
-                while sum(node["Alive"] for node in ray.nodes()) < 4:
+                # until each has a worker of its own
+                while sum(node["Alive"] for node in ray.nodes()) < {number + 1}:
                     time.sleep(0.5)
                 time.sleep(5)
                 return ray.get_runtime_context().get_node_id()
 
-            print(len(set(ray.get([node.remote() for _ in range(3)]))))
+            print(len(set(ray.get([node.remote() for _ in range({number})]))))
         """
         words = ("exec", head, "--", "python", "-c", textwrap.dedent(program))
         command = kube.command(*words, namespace=space)
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-            eventually(lambda: len(pods(kube, space, "worker")) == 3, 240, "three workers")
+            eventually(lambda: len(pods(kube, space, "worker")) == number, 240, f"{number} workers")
             # an upgrade that changes something else leaves the autoscaler's number alone
             cluster.upgrade()
             (found,) = kube.list("rayclusters", space)
-            assert [g["replicas"] for g in found["spec"]["workerGroupSpecs"]] == [3]
+            assert [g["replicas"] for g in found["spec"]["workerGroupSpecs"]] == [number]
             said, _ = running.communicate(timeout=240)
-        assert said.split()[-1] == "3"
+        assert said.split()[-1] == str(number)
         eventually(lambda: not pods(kube, space, "worker"), 180, "no worker")
+
+
+@pytest.fixture(scope="module")
+def several(kube: Kube) -> Iterator[str]:
+    """The namespace of a cluster with a group of two workers, and one of one on two hosts."""
+    space = "several"
+    values = {"workers": {"pair": {"replicas": 2}, "hosts": {"replicas": 1, "numOfHosts": 2}}}
+    with installed(kube, "ray-cluster", space, values):
+        ready(kube, space, 4)
+        yield space
+
+
+def test_a_drain_takes_one_worker_after_the_other(kube: Kube, several: str) -> None:
+    def evicted(pod: str) -> bool:
+        review = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": several},
+        }
+        path = f"/api/v1/namespaces/{several}/pods/{pod}/eviction"
+        command = kube.command("create", "--raw", path, "-f", "-")
+        done = subprocess.run(
+            command, input=json.dumps(review), capture_output=True, text=True, check=False
+        )
+        refused = "violate the pod's disruption budget" in done.stderr
+        assert done.returncode == 0 or refused, done.stderr
+        return done.returncode == 0
+
+    def allowed() -> bool:
+        found = kube.find("poddisruptionbudget", f"{several}-pair", several)
+        return (found or {}).get("status", {}).get("disruptionsAllowed") == 1
+
+    pair = [name for name in pods(kube, several, "worker") if "-pair-" in name]
+    eventually(allowed, 60, "one worker may go")
+    assert evicted(pair[0])
+    assert not evicted(pair[1])
+    # the operator makes another, and then the second may go
+    eventually(allowed, 180, "one worker may go")
+    assert evicted(pair[1])
+    eventually(allowed, 180, "one worker may go")
+
+
+def test_hosts_of_a_replica_come_and_go_together(kube: Kube, several: str) -> None:
+    def hosts() -> dict[str, str]:
+        found = kube.list("pods", several, "ray.io/group=hosts")
+        there = [pod["metadata"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return {meta["labels"]["ray.io/replica-host-index"]: meta["name"] for meta in there}
+
+    before = hosts()
+    assert before.keys() == {"0", "1"}
+    kube.run("delete", "pod", before["0"], "--wait=false", namespace=several)
+
+    def renewed() -> bool:
+        now = hosts()
+        ready_ones = set(pods(kube, several, "worker"))
+        return now.keys() == {"0", "1"} and set(now.values()) <= ready_ones - set(before.values())
+
+    eventually(renewed, 180, "two other hosts")
 
 
 def test_an_actor_on_a_worker_outlives_the_head(kube: Kube) -> None:
@@ -136,17 +208,9 @@ def test_an_actor_on_a_worker_outlives_the_head(kube: Kube) -> None:
 
 def test_nodes_speak_tls_to_each_other_and_to_nobody_without(kube: Kube) -> None:
     space = "encrypted"
-    kube.apply(
-        namespace_object(space),
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "authority", "namespace": space},
-            "stringData": authority(),
-        },
-    )
+    kube.apply(namespace_object(space), secret("authority", space, authority()))
     values = {
-        "tls": {"enabled": True, "caSecret": "authority"},
+        "tls": TLS,
         "autoscaling": {"enabled": True},
         "workers": {"w": {"replicas": 1, "minReplicas": 1, "maxReplicas": 1}},
     }
@@ -177,45 +241,35 @@ def test_nodes_speak_tls_to_each_other_and_to_nobody_without(kube: Kube) -> None
         assert "in" not in refused.stdout.split()
 
 
-#: (from, to, port, whether it comes through). 6379 is the GCS, 8265 the dashboard, 10001 the
-#: client, 8080 metrics, 8081 the peers' own.
+#: 6379 is the GCS, 6380 a raylet, 8265 the dashboard, 10001 the client, 8080 and 44227 metrics.
 CONNECTIONS = [
-    ("head", "worker", 6380, True),
-    ("worker", "head", 6379, True),
-    ("namespace", "head", 8265, True),
-    ("namespace", "head", 10001, False),
-    ("namespace", "head", 6379, False),
-    ("namespace", "worker", 6380, False),
-    ("namespace", "worker", 8080, False),
-    ("elsewhere", "head", 8265, False),
-    ("elsewhere", "head", 10001, False),
-    ("elsewhere", "head", 8080, False),
-    ("notebooks", "head", 10001, True),
-    ("notebooks", "head", 8265, False),
-    ("ray-system", "head", 8265, True),
-    ("ray-system", "head", 6379, False),
-    ("monitoring", "head", 8080, True),
-    ("monitoring", "head", 44227, True),
-    ("monitoring", "worker", 8080, True),
-    ("monitoring", "head", 8265, False),
-    ("head", "dns", 53, True),
-    ("worker", "api", 443, False),
-    ("worker", "elsewhere", 8081, False),
-    ("worker", "allowed", 8081, True),
+    Row("head", "worker", 6380, "open"),
+    Row("worker", "head", 6379, "open"),
+    Row("namespace", "head", 8265, "open"),
+    Row("namespace", "head", 10001, "blocked"),
+    Row("namespace", "head", 6379, "blocked"),
+    Row("namespace", "worker", 6380, "blocked"),
+    Row("namespace", "worker", 8080, "blocked"),
+    Row("elsewhere", "head", 8265, "blocked"),
+    Row("elsewhere", "head", 10001, "blocked"),
+    Row("elsewhere", "head", 8080, "blocked"),
+    Row("notebooks", "head", 10001, "open"),
+    Row("notebooks", "head", 8265, "blocked"),
+    Row("ray-system", "head", 8265, "open"),
+    Row("ray-system", "head", 6379, "blocked"),
+    Row("monitoring", "head", 8080, "open"),
+    Row("monitoring", "head", 44227, "open"),
+    Row("monitoring", "worker", 8080, "open"),
+    Row("monitoring", "head", 8265, "blocked"),
+    Row("head", "dns", 53, "open"),
+    Row("head", "dns", "53/udp", "open"),
+    Row("worker", "api", 443, "blocked"),
+    Row("worker", "elsewhere", PORT, "blocked"),
+    Row("worker", "allowed", PORT, "open"),
     # the peers reach each other: what is blocked above is blocked by the policy
-    ("namespace", "elsewhere", 8081, True),
-    ("elsewhere", "allowed", 8081, True),
+    Row("namespace", "elsewhere", PORT, "open"),
+    Row("elsewhere", "allowed", PORT, "open"),
 ]
-
-CONNECT = """
-import json, socket, sys
-for host, port in json.loads(sys.argv[1]):
-    try:
-        socket.create_connection((host, port), 5).close()
-        print("open")
-    except OSError:
-        print("closed")
-"""
 
 #: Where the peers are; `ray-system` is the operator's own namespace.
 PEERS = {
@@ -228,38 +282,9 @@ PEERS = {
 }
 
 
-def peer(name: str, namespace: str, image: str) -> dict[str, Any]:
-    """A pod that connects, and that listens on 8081."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": f"peer-{name}", "namespace": namespace},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "automountServiceAccountToken": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 1000,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "peer",
-                    "image": image,
-                    "command": ["python", "-m", "http.server", "8081"],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                }
-            ],
-        },
-    }
-
-
 @pytest.fixture
-def addresses(kube: Kube) -> Iterator[dict[str, str]]:
-    """A closed cluster and its peers; their addresses by name."""
+def places(kube: Kube) -> Iterator[dict[str, Place]]:
+    """A closed cluster and its peers, by name."""
     space = "closed"
     own = [where for where in PEERS.values() if where not in (space, "ray-system")]
     values = {
@@ -273,31 +298,22 @@ def addresses(kube: Kube) -> Iterator[dict[str, str]]:
         "networkPolicy": {
             "client": False,
             "from": {"notebooks": {"peers": [_namespace("closed-notebooks")], "ports": [10001]}},
-            "to": {"allowed": {"peers": [_namespace("closed-allowed")], "ports": [8081]}},
+            "to": {"allowed": {"peers": [_namespace("closed-allowed")], "ports": [PORT]}},
         },
     }
     kube.apply(*(namespace_object(where) for where in own))
-    made: list[tuple[str, str]] = []
+    peers = {name: Place(f"peer-{name}", where) for name, where in PEERS.items()}
     try:
         with installed(kube, "ray-cluster", space, values):
             head = ready(kube, space, 1)
             (worker,) = pods(kube, space, "worker")
-            found = kube.find("pod", head, space)
-            assert found
-            image = str(found["spec"]["containers"][0]["image"])
-            for name, where in PEERS.items():
-                kube.apply(peer(name, where, image))
-                made.append((f"peer-{name}", where))
-            for name, where in made:
-                kube.run(
-                    "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s",
-                    namespace=where, timeout=90,
-                )  # fmt: skip
-            everybody = {"head": (head, space), "worker": (worker, space)}
-            everybody |= {name.removeprefix("peer-"): (name, where) for name, where in made}
-            yield {name: f"{pod} {where}" for name, (pod, where) in everybody.items()}
+            kube.apply(
+                *(peer(name, where, str(images.reference("ray"))) for name, where in PEERS.items())
+            )
+            started(kube, *peers.values())
+            yield {"head": Place(head, space), "worker": Place(worker, space), **peers}
     finally:
-        for name, where in made:
+        for name, where in peers.values():
             kube.run("delete", "pod", name, "--ignore-not-found", namespace=where)
         for where in own:
             kube.run("delete", "namespace", where, "--wait=false")
@@ -307,25 +323,7 @@ def _namespace(name: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
-def test_the_policy_lets_through_what_the_table_says(kube: Kube, addresses: dict[str, str]) -> None:
-    targets = {"api": "kubernetes.default.svc"}
+def test_the_policy_lets_through_what_the_table_says(kube: Kube, places: dict[str, Place]) -> None:
     (dns,) = kube.list("pods", "kube-system", "k8s-app=kube-dns")
-    targets["dns"] = dns["status"]["podIP"]
-    for name, said in addresses.items():
-        pod, where = said.split()
-        found = kube.find("pod", pod, where)
-        assert found
-        targets[name] = found["status"]["podIP"]
-    wrong = []
-    for source in dict.fromkeys(row[0] for row in CONNECTIONS):
-        rows = [row for row in CONNECTIONS if row[0] == source]
-        asked = json.dumps([[targets[to], port] for _, to, port, _ in rows])
-        pod, where = addresses[source].split()
-        said = kube.run(
-            "exec", pod, "--", "python", "-c", CONNECT, asked, namespace=where, timeout=120
-        ).split()
-        for (_, to, port, wanted), got in zip(rows, said, strict=True):
-            mark = "as it should be" if (got == "open") == wanted else "WRONG"
-            print(f"{source:>10} → {to:<10} {port:>5}  {got:<6} {mark}")
-            wrong += [] if (got == "open") == wanted else [(source, to, port, got)]
-    assert wrong == []
+    others = {"api": "kubernetes.default.svc", "dns": dns["status"]["podIP"]}
+    assert wrong(kube, places, others, CONNECTIONS) == []

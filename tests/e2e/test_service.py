@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Deployed, beside, eventually, make
+from support import Deployed, beside, eventually, make, pods
 
 from deploy.environments import environment
 from deploy.workloads import Service, workload
@@ -104,6 +105,43 @@ def test_helm_test_passes(served: Service) -> None:
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def workers(served: Service, number: int) -> None:
+    """Ask for so many workers, as the chart's notes say, and wait until Ray has them."""
+    group = "/spec/workerGroupSpecs/0"
+    patch = [
+        {"op": "replace", "path": f"{group}/{key}", "value": number}
+        for key in ("replicas", "minReplicas", "maxReplicas")
+    ]
+    words = ("patch", "raycluster", active(served), "--type=json", "-p", json.dumps(patch))
+    served.kube.run(*words, namespace=NAME)
+    count = "import ray; ray.init(); print(sum(node['Alive'] for node in ray.nodes()))"
+    head = served.head()
+
+    def joined() -> bool:
+        said = served.kube.exec(head, ["python", "-c", count], NAME)
+        return int(said.split()[-1]) == number + 1
+
+    eventually(joined, 180, f"a head and {number} workers")
+
+
+def test_a_worker_that_is_told_to_stop_loses_no_request(served: Service, load: str) -> None:
+    eventually(lambda: sum(heard(served)["said"].values()), 60, "an answer")
+    (first,) = pods(served.kube, NAME, "worker")
+    workers(served, 2)
+    found = served.kube.find("pod", first, NAME)
+    assert found
+    begun = time.monotonic()
+    served.kube.run("delete", "pod", first, namespace=NAME, timeout=120)
+    # its replicas have gone elsewhere, and nobody had to kill it
+    assert time.monotonic() - begun < found["spec"]["terminationGracePeriodSeconds"]
+    before = sum(heard(served)["said"].values())
+    eventually(lambda: sum(heard(served)["said"].values()) > before + 50, 60, "further answers")
+    workers(served, 1)
+    before = sum(heard(served)["said"].values())
+    eventually(lambda: sum(heard(served)["said"].values()) > before + 50, 60, "further answers")
+    assert heard(served)["failures"] == []
 
 
 def test_it_changes_and_is_replaced_without_a_failed_request(

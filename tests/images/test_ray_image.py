@@ -40,6 +40,8 @@ print("FACTS" + json.dumps({
     "programs": {p: shutil.which(p) for p in
                  ("bash", "python", "ray", "rayworks", "uv", "gcc", "cc", "g++", "make")},
     "help": output("rayworks", "fashion-mnist", "--help"),
+    "spy": output("py-spy", "--version"),
+    "spy capability": os.getxattr("/opt/rayworks/bin/py-spy-ptrace", "security.capability").hex(),
     "caches": [str(p) for p in (pathlib.Path("/root/.cache"), pathlib.Path("/var/lib/apt/lists"))
                if os.access(p, os.R_OK) and any(p.iterdir())],
     "uncompiled": [str(p) for name in ("ray", "torch", "rayworks", "click")
@@ -85,6 +87,13 @@ def test_what_kuberay_starts_is_on_the_path(facts: dict[str, Any]) -> None:
         programs[name] == f"/opt/rayworks/bin/{name}"
         for name in ("python", "ray", "rayworks", "uv")
     )
+
+
+def test_py_spy_starts_without_the_capability_that_it_would_use(facts: dict[str, Any]) -> None:
+    code, said = facts["spy"]
+    assert code == 0, said
+    # version 2, effective; permitted: 1 << 19, which is CAP_SYS_PTRACE
+    assert facts["spy capability"] == "01000002" + "00000800" + "00000000" * 3
 
 
 def test_no_compiler_and_no_cache_is_left(facts: dict[str, Any]) -> None:

@@ -316,3 +316,40 @@ def test_kube_watch_splits_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "text").write_text(text)
     monkeypatch.setattr(Kube, "command", lambda *a, **k: ["cat", str(tmp_path / "text")])
     assert list(Kube(tmp_path).watch("pods", "p", "n", 5)) == objects
+
+
+@pytest.mark.parametrize(
+    ("script", "says"), [("exit 0", ""), ("echo '+ a: b'; exit 1", "+ a: b\n")]
+)
+def test_kube_diff_tells_differences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, says: str
+) -> None:
+    monkeypatch.setattr(Kube, "command", lambda *a, **k: ["bash", "-c", script])
+    assert Kube(tmp_path).diff("", "n") == says
+
+
+def test_kube_diff_tells_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["bash", "-c", "echo no such kind >&2; exit 2"]
+    monkeypatch.setattr(Kube, "command", lambda *a, **k: command)
+    with pytest.raises(UserError, match="no such kind"):
+        Kube(tmp_path).diff("", "n")
+
+
+def test_a_teams_values_are_those_of_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    teams = {"red": {"data": {"values.yaml": "auth: {}\n"}}}
+    monkeypatch.setattr(Kube, "find", lambda self, kind, name, namespace: teams.get(namespace))
+    place = environment("local")
+    assert workloads.environment_values(place, "red") == "auth: {}\n"
+    with pytest.raises(UserError, match="namespace blue has no ConfigMap ray-environment"):
+        workloads.environment_values(place, "blue")
+
+
+def test_what_would_be_upgraded_is_marked_as_helm_marks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = "kind: A\nmetadata: {name: a}\n---\n---\nkind: B\nmetadata: {annotations: {c: d}}\n"
+    monkeypatch.setattr(Release, "template", lambda self, *options: rendered)
+    release = Release("one", "ray-job", "team", [], tmp_path)
+    marks = {"meta.helm.sh/release-name": "one", "meta.helm.sh/release-namespace": "team"}
+    found = [one["metadata"]["annotations"] for one in yaml.safe_load_all(release.upgraded())]
+    assert found == [marks, {"c": "d", **marks}]

@@ -21,17 +21,19 @@ canonical quantities always, no empty values.
 {{- toJson $storage -}}
 {{- end -}}
 
-{{/* ray.redis (list VALUES GLOBAL RELEASE-NAME): {address, credentialsSecret} with the scheme of TLS in the address. */}}
+{{/* ray.redis (list VALUES GLOBAL RELEASE-NAME): {address, tls, username, credentialsSecret, caSecret, authorities} with
+the scheme of TLS in the address; the last is a file of those that Ray trusts: it knows none by itself. */}}
 {{- define "ray.redis" -}}
 {{- $own := (index . 0).gcsFaultTolerance.redis -}}
 {{- $shared := (index . 1).redis -}}
 {{- $chosen := ternary $own $shared (ne $own.address "") -}}
-{{- if $own.create }}{{ $chosen = dict "address" (printf "%s-redis:6379" (index . 2)) "tls" false "credentialsSecret" "" }}{{ end -}}
+{{- if $own.create }}{{ $chosen = dict "address" (printf "%s-redis:6379" (index . 2)) "tls" false "username" "" "credentialsSecret" "" "caSecret" "" }}{{ end -}}
 {{- $address := $chosen.address -}}
 {{- if and $address (not (contains "://" $address)) -}}
 {{- $address = printf "%s://%s" (ternary "rediss" "redis" $chosen.tls) $address -}}
 {{- end -}}
-{{- dict "address" $address "credentialsSecret" $chosen.credentialsSecret "username" $own.username | toJson -}}
+{{- $authorities := ternary "/etc/ray/redis/ca.crt" "/etc/ssl/certs/ca-certificates.crt" (ne $chosen.caSecret "") -}}
+{{- dict "address" $address "tls" (hasPrefix "rediss://" $address) "username" $chosen.username "credentialsSecret" $chosen.credentialsSecret "caSecret" $chosen.caSecret "authorities" $authorities | toJson -}}
 {{- end -}}
 
 {{/* ray.tlsEnv: what makes Ray's processes speak TLS to each other. */}}
@@ -115,6 +117,9 @@ secure as ours unless it says otherwise, with quantities in canonical form. */}}
 {{- $drain := ternary 0 (max 0 (sub (int $values.terminationGracePeriodSeconds) 5) | int) $isHead -}}
 {{- if not (hasKey $env "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S") }}{{ $_ := set $env "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S" (toString $drain) }}{{ end -}}
 {{- if and $group.spot (not (hasKey $env "RAY_NODE_MARKET_TYPE")) }}{{ $_ := set $env "RAY_NODE_MARKET_TYPE" "spot" }}{{ end -}}
+{{- $redis := dict "tls" false "caSecret" "" -}}
+{{- if and $isHead $values.gcsFaultTolerance.enabled }}{{ $redis = include "ray.redis" (list $values $global $root.Release.Name) | fromJson }}{{ end -}}
+{{- if and $redis.tls (not (hasKey $env "RAY_REDIS_CA_CERT")) }}{{ $_ := set $env "RAY_REDIS_CA_CERT" $redis.authorities }}{{ end -}}
 {{- $autoscaled := and $isHead $values.autoscaling.enabled -}}
 {{- /* The node's agent checks the raylet and, on the head, the GCS. A head is ready when it can take jobs; a worker
       when its raylet listens, which is all that tasks need, and a second or two before its agent answers; a worker of
@@ -182,7 +187,8 @@ spec:
             command:
               - bash
               - -c
-              - logs="$STORAGE_PATH/$RUN_NAME/logs/$HOSTNAME"; mkdir -p "$logs" && cp -rL /tmp/ray/session_latest/logs/. "$logs"
+              # The claim, also where STORAGE_PATH is an object store.
+              - logs="{{ trimSuffix "/" $storage.mountPath }}/$RUN_NAME/logs/$HOSTNAME"; mkdir -p "$logs" && cp -rL /tmp/ray/session_latest/logs/. "$logs"
       {{- end }}
       livenessProbe:
         {{- include "ray.probe" (list $values.probes.liveness $alive) | nindent 8 }}
@@ -221,6 +227,9 @@ spec:
         {{- end }}
         {{- if $values.tls.enabled }}
         - {name: ray-tls, mountPath: /etc/ray/tls, readOnly: true}
+        {{- end }}
+        {{- if $redis.caSecret }}
+        - {name: redis-authority, mountPath: /etc/ray/redis, readOnly: true}
         {{- end }}
         {{- if $values.packages }}
         - {name: packages, mountPath: /packages, readOnly: true}
@@ -357,6 +366,14 @@ spec:
         medium: Memory
         sizeLimit: 1Mi
     {{- end }}
+    {{- with $redis.caSecret }}
+    - name: redis-authority
+      secret:
+        secretName: {{ . | quote }}
+        defaultMode: 288
+        items:
+          - {key: ca.crt, path: ca.crt}
+    {{- end }}
     {{- if $values.packages }}
     - name: packages
       emptyDir: {}
@@ -460,6 +477,10 @@ headServiceAnnotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 headGroupSpec:
+  {{- with include "ray.headService" $values.headService | fromJson }}
+  headService:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{- include "ray.groupSpec" $groups.head | nindent 2 }}
   serviceType: {{ $values.headService.type }}
   template:
@@ -490,6 +511,24 @@ workerGroupSpecs:
 {{- end }}
 {{- end -}}
 
+{{/* ray.headService VALUE: what the operator is to make the head's Service of, as JSON, empty for what it makes by itself;
+in that, too, workers find the head by its pod's address, and before it is ready. It adds Ray's ports, selector and name. */}}
+{{- define "ray.headService" -}}
+{{- $service := dict -}}
+{{- if or .labels .ports .spec -}}
+{{- $spec := .spec -}}
+{{- if eq .type "ClusterIP" }}{{ $spec = include "ray.overlay" (list (dict "clusterIP" "None" "publishNotReadyAddresses" true) .spec) | fromJson }}{{ end -}}
+{{- $ports := list -}}
+{{- range $name, $port := include "ray.overlay" (list dict .ports) | fromJson -}}
+{{- $ports = append $ports (merge (dict "name" $name) $port (dict "protocol" "TCP" "targetPort" $port.port)) -}}
+{{- end -}}
+{{- with $ports }}{{ $spec = set (deepCopy $spec) "ports" . }}{{ end -}}
+{{- $service = dict "spec" $spec -}}
+{{- with .labels }}{{ $_ := set $service "metadata" (dict "labels" .) }}{{ end -}}
+{{- end -}}
+{{- toJson $service -}}
+{{- end -}}
+
 {{/* ray.groupSpec GROUP: the part that head and workers have in common. */}}
 {{- define "ray.groupSpec" -}}
 {{- with .rayLabels -}}
@@ -504,7 +543,7 @@ rayStartParams:
   {{- toYaml .rayStartParams | nindent 2 }}
 {{- end -}}
 
-{{/* ray.crMetadata (list ROOT GLOBAL): labels and annotations of the custom resource. */}}
+{{/* ray.crMetadata (list ROOT GLOBAL NAME): labels and annotations of the custom resource of that name. */}}
 {{- define "ray.crMetadata" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
@@ -516,7 +555,7 @@ rayStartParams:
 {{- with $values.initializingTimeoutSeconds }}{{ $_ := set $annotations "ray.io/initializing-timeout" (toString (int .)) }}{{ end -}}
 labels:
   {{- include "ray.labels" $root | nindent 2 }}
-  {{- with include "ray.queueLabels" $values | fromJson }}
+  {{- with include "ray.queueLabels" (list $values (index . 2)) | fromJson }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with $annotations }}
@@ -525,10 +564,13 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* ray.queueLabels VALUES: what each scheduler looks for on the custom resource, as JSON. */}}
+{{/* ray.queueLabels (list VALUES NAME): what each scheduler looks for on the custom resource of that name, as JSON. */}}
 {{- define "ray.queueLabels" -}}
-{{- $queue := .queue | default dict -}}
+{{- $queue := (index . 0).queue | default dict -}}
 {{- $labels := dict -}}
+{{- /* Without it, all that runs in the namespace is one application to YuniKorn. */}}
+{{- if eq ($queue.scheduler | default "") "yunikorn" }}{{ $_ := set $labels "yunikorn.apache.org/app-id" (index . 1) }}{{ end -}}
+{{- if $queue.gang }}{{ $_ := set $labels "ray.io/gang-scheduling-enabled" "true" }}{{ end -}}
 {{- if $queue.name -}}
 {{- $keys := dict "kueue" "kueue.x-k8s.io/queue-name" "volcano" "volcano.sh/queue-name" "yunikorn" "yunikorn.apache.org/queue" "kai-scheduler" "kai.scheduler/queue" -}}
 {{- $_ := set $labels (get $keys $queue.scheduler) $queue.name -}}

@@ -35,7 +35,7 @@ pools:
       large: {requests: {cpu: "8", memory: 32Gi}, limits: {memory: 32Gi}, numCpus: 8}
 storage: {claim: "", mountPath: /mnt/rayworks, accessMode: ReadWriteMany, uri: ""}
 identity: {serviceAccount: "", annotations: {}, podLabels: {}}
-redis: {address: "", tls: false, credentialsSecret: ""}
+redis: {address: "", tls: false, username: "", credentialsSecret: "", caSecret: ""}
 mlflow: {trackingUri: "", credentialsSecret: ""}
 monitoring: {apiGroup: "", namespace: ray-system}
 logging:

@@ -173,11 +173,7 @@ NAME "head" is the head. */}}
 {{- end -}}
 {{- end -}}
 {{- $pod := include "ray.podOptions" (list $global $values $pool $path $group) | fromJson -}}
-{{- range $key, $value := merge (dict) $pod.podLabels $group.rayLabels -}}
-{{- if or (hasPrefix "ray.io/" $key) (has $key (list "app.kubernetes.io/name" "app.kubernetes.io/created-by" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/part-of")) -}}
-{{- include "ray.fail" (list (printf "%s.podLabels" $path) (printf "%q is what Services and policies select by" $key) "choose another key") -}}
-{{- end -}}
-{{- end -}}
+{{- include "ray.validatePodLabels" (list (printf "%s.podLabels" $path) (merge (dict) $pod.podLabels $group.rayLabels)) -}}
 {{- $rayLabels := dict -}}
 {{- range $key, $value := $group.rayLabels }}{{ $_ := set $rayLabels $key (include "ray.string" $value) }}{{ end -}}
 
@@ -203,10 +199,10 @@ environment's identity and pool, under `pods`, under the group's own. */}}
 {{- range $key, $value := $options.podLabels }}{{ $_ := set $labels $key (include "ray.string" $value) }}{{ end -}}
 {{- $_ := set $options "podLabels" $labels -}}
 
-{{- $paths := dict "/tmp" "Ray's temporary files" "/dev/shm" "the object store" "/packages" "packages" "/etc/ray/tls" "tls" -}}
+{{- $paths := dict "/tmp" "Ray's temporary files" "/dev/shm" "the object store" "/packages" "packages" "/etc/ray/tls" "tls" "/etc/ray/redis" "gcsFaultTolerance.redis.caSecret" -}}
 {{- range $name, $volume := $options.volumes -}}
 {{- $at := printf "%s.volumes.%s" $path $name -}}
-{{- if has $name (list "tmp" "storage" "shared-mem" "ray-logs" "autoscaler-token" "ray-token" "ray-tls" "ray-authority" "packages") -}}
+{{- if has $name (list "tmp" "storage" "shared-mem" "ray-logs" "autoscaler-token" "ray-token" "ray-tls" "ray-authority" "redis-authority" "packages") -}}
 {{- include "ray.fail" (list $at "the name is one of Ray's own volumes" "choose another name") -}}
 {{- end -}}
 {{- $mount := trimSuffix "/" $volume.mountPath -}}

@@ -80,7 +80,6 @@ volumeMounts:
 {{/* ray.validateLogging (list VALUES GLOBAL): a destination that can be reached. */}}
 {{- define "ray.validateLogging" -}}
 {{- $values := index . 0 -}}
-{{- $network := (index . 1).network -}}
 {{- $logging := (index . 1).logging -}}
 {{- $destination := $logging.destination -}}
 {{- if and $values.logging.enabled $destination -}}
@@ -90,9 +89,7 @@ volumeMounts:
 {{- include "ray.fail" (list (printf "global.ray.logging.%s.%s" $destination .) (printf "is empty, and global.ray.logging.destination is %s" $destination) "give it, or choose another destination") -}}
 {{- end -}}
 {{- end -}}
-{{- $policy := $values.networkPolicy -}}
-{{- $outside := or $network.egressCidrs $policy.to (and $policy.https (ne $destination "loki")) -}}
-{{- if and (ne $destination "stdout") $policy.enabled (eq $network.egress "restricted") (not $outside) -}}
+{{- if and (ne $destination "stdout") (not (include "ray.leaves" (list (index . 1) $values (ne $destination "loki")))) -}}
 {{- include "ray.fail" (list "logging.enabled" (printf "is true, and restricted egress would keep Fluent Bit from %s" $destination) (ternary "let it there (networkPolicy.to), or set logging.enabled: false" "set networkPolicy.https: true, or logging.enabled: false" (eq $destination "loki"))) -}}
 {{- end -}}
 {{- end -}}

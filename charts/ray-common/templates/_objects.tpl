@@ -44,10 +44,65 @@ spec:
 {{- end }}
 {{- end -}}
 
+{{/* ray.toDns GLOBAL, ray.toApiServer GLOBAL, ray.toPods (list SELECTOR PORT): rules of restricted egress. */}}
+{{- define "ray.toDns" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .network.dns.namespace | quote }}
+      podSelector:
+        matchLabels:
+          {{- toYaml .network.dns.podLabels | nindent 10 }}
+    {{- range .network.dns.cidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end -}}
+{{- define "ray.toApiServer" -}}
+- to:
+    {{- range .network.apiServer.cidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  ports:
+    - {protocol: TCP, port: {{ int .network.apiServer.port }}}
+{{- end -}}
+{{- define "ray.toPods" -}}
+- to:
+    - podSelector:
+        {{- index . 0 | nindent 8 }}
+  ports:
+    - {protocol: TCP, port: {{ index . 1 }}}
+{{- end -}}
+
+{{/* ray.programPolicy (list ROOT GLOBAL NAME COMPONENTS RULES): with restricted egress, where the release's small pods
+of some components may go beside DNS. A namespace that lets nobody out by default would keep them in. */}}
+{{- define "ray.programPolicy" -}}
+{{- $root := index . 0 -}}
+{{- $global := index . 1 -}}
+{{- if and $root.Values.networkPolicy.enabled (eq $global.network.egress "restricted") }}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ $root.Release.Name }}-{{ index . 2 }}
+  labels:
+    {{- include "ray.labels" $root | nindent 4 }}
+spec:
+  podSelector:
+    {{- include "ray.podsOf" (list $root (index . 3)) | nindent 4 }}
+  policyTypes: [Egress]
+  egress:
+    {{- include "ray.toDns" $global | nindent 4 }}
+    {{- index . 4 | nindent 4 }}
+{{- end }}
+{{- end -}}
+
 {{/* ray.networkPolicy (list ROOT GLOBAL). Closed to all but: the cluster's own pods, the namespace (dashboard, client,
-serve; each a switch), the operator (dashboard), Prometheus (metrics), the ingress controller (what is exposed), and
-further peers by value. Selects our labels, not the generated cluster name, so that it also holds for the clusters that
-jobs make and for Redis clean-up pods. */}}
+serve; each a switch), the operator (dashboard), the release's submitter and test, Prometheus (metrics), the ingress
+controller (what is exposed), and further peers by value. Selects our labels, not the generated cluster name, so that it
+also holds for the clusters that jobs make and for Redis clean-up pods. */}}
 {{- define "ray.networkPolicy" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
@@ -94,6 +149,11 @@ spec:
         # It asks the head's proxy before it sends requests there.
         - {protocol: TCP, port: 8000}
         {{- end }}
+    - from:
+        - podSelector:
+            {{- include "ray.podsOf" (list $root (list "submitter" "test")) | nindent 12 }}
+      ports:
+        - {protocol: TCP, port: {{ ternary 8000 8265 (hasKey $values "serveConfig") }}}
     {{- if $values.monitoring.enabled }}
     - from:
         - namespaceSelector:
@@ -138,36 +198,28 @@ spec:
     - to:
         - podSelector:
             {{- include "ray.ownPods" $root | nindent 12 }}
-    - to:
-        - namespaceSelector:
-            matchLabels:
-              kubernetes.io/metadata.name: {{ $network.dns.namespace | quote }}
-          podSelector:
-            matchLabels:
-              {{- toYaml $network.dns.podLabels | nindent 14 }}
-        {{- range $network.dns.cidrs }}
-        - ipBlock: {cidr: {{ . | quote }}}
-        {{- end }}
-      ports:
-        - {protocol: UDP, port: 53}
-        - {protocol: TCP, port: 53}
+    {{- include "ray.toDns" $global | nindent 4 }}
     {{- if $values.autoscaling.enabled }}
-    - to:
-        {{- range $network.apiServer.cidrs }}
-        - ipBlock: {cidr: {{ . | quote }}}
-        {{- end }}
-      ports:
-        - {protocol: TCP, port: {{ int $network.apiServer.port }}}
+    {{- include "ray.toApiServer" $global | nindent 4 }}
     {{- end }}
+    # Redis and MLflow in this Kubernetes cluster; those elsewhere belong in global.ray.network.egressCidrs or
+    # networkPolicy.to.
     {{- if $values.gcsFaultTolerance.enabled }}
     {{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson }}
-    # A Redis in the namespace; one elsewhere belongs in global.ray.network.egressCidrs or networkPolicy.to.
+    {{- with (include "ray.inCluster" (list $redis.address $root.Release.Namespace) | fromJson).namespace }}
     - to:
+        {{- if eq . $root.Release.Namespace }}
         - podSelector: {}
+        {{- else }}
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {{ . | quote }}
+        {{- end }}
       ports:
-        - {protocol: TCP, port: {{ regexFind "[0-9]+$" $redis.address | default "6379" }}}
+        - {protocol: TCP, port: {{ regexFind "[0-9]+$" $redis.address }}}
     {{- end }}
-    {{- $mlflow := include "ray.inCluster" $global.mlflow.trackingUri | fromJson }}
+    {{- end }}
+    {{- $mlflow := include "ray.inCluster" (list $global.mlflow.trackingUri $root.Release.Namespace) | fromJson }}
     {{- if $mlflow.namespace }}
     - to:
         - namespaceSelector:
@@ -220,10 +272,12 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* ray.inCluster URI: {namespace} of a Service's address, empty for a host outside of the Kubernetes cluster. */}}
+{{/* ray.inCluster (list URI NAMESPACE): {namespace} of a Service's address, seen from NAMESPACE; empty for a host outside
+of the Kubernetes cluster. */}}
 {{- define "ray.inCluster" -}}
-{{- $host := regexReplaceAll "^[a-z+]+://([^/:@]*:[^/@]*@)?([^/:]+).*$" . "${2}" -}}
+{{- $host := regexReplaceAll "^[a-z+]+://([^/:@]*:[^/@]*@)?([^/:]+).*$" (index . 0) "${2}" -}}
 {{- $namespace := "" -}}
+{{- if regexMatch "^[a-z0-9-]+$" $host }}{{ $namespace = index . 1 }}{{ end -}}
 {{- if regexMatch "^[a-z0-9-]+\\.[a-z0-9-]+(\\.svc(\\..+)?)?$" $host }}{{ $namespace = index (splitList "." $host) 1 }}{{ end -}}
 {{- dict "namespace" $namespace | toJson -}}
 {{- end -}}
@@ -302,12 +356,16 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{- define "ray.ownPods" -}}
+{{/* ray.podsOf (list ROOT COMPONENTS): selector of the release's pods of some components. */}}
+{{- define "ray.podsOf" -}}
 matchLabels:
-  app.kubernetes.io/instance: {{ .Release.Name | quote }}
+  app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
   app.kubernetes.io/part-of: rayworks
 matchExpressions:
-  - {key: app.kubernetes.io/component, operator: In, values: [head, worker]}
+  - {key: app.kubernetes.io/component, operator: In, values: {{ toJson (index . 1) }}}
+{{- end -}}
+{{- define "ray.ownPods" -}}
+{{- include "ray.podsOf" (list . (list "head" "worker")) -}}
 {{- end -}}
 
 {{/* ray.monitorLabel (list MONITORING KEY): the label by which the monitors of the chart ray-monitoring leave out what is
@@ -343,6 +401,9 @@ spec:
     - port: metrics
     - port: as-metrics
     - port: dash-metrics
+    {{- if or $root.Values.haproxy (include "ray.haproxy" ($root.Values.env | default dict)) }}
+    - port: serve-metrics
+    {{- end }}
   # The label by which Ray's dashboards know a cluster.
   podTargetLabels: [ray.io/cluster]
 {{- end }}

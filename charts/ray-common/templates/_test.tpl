@@ -13,7 +13,8 @@ helm.sh/hook-weight: {{ . | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
-{{/* ray.testPod (list ROOT GLOBAL SCRIPT ENV ACCOUNT): ENV is a list as in a pod, ACCOUNT empty for none. */}}
+{{/* ray.testPod (list ROOT GLOBAL SCRIPT ENV ACCOUNT PLACEMENT): ENV is a list as in a pod, ACCOUNT empty for none,
+PLACEMENT fields of a pod's spec that say where it runs, as YAML. */}}
 {{- define "ray.testPod" -}}
 {{- $root := index . 0 -}}
 {{- $global := index . 1 -}}
@@ -31,6 +32,7 @@ spec:
   {{- end }}
   automountServiceAccountToken: {{ ne (index . 4) "" }}
   {{- include "ray.scriptPod" (list $root $global) | nindent 2 }}
+  {{- with index . 5 }}{{ . | nindent 2 }}{{ end }}
   containers:
     - name: test
       image: {{ include "ray.image" (list $global "ray" ($root.Values.image | default dict) "helm test") | quote }}

@@ -219,8 +219,15 @@ capabilities:
 readOnlyRootFilesystem: true
 {{- end -}}
 
-{{/* ray.scriptPod (list ROOT GLOBAL COMPONENT): the head of a pod spec that runs one small Python script
-in the Ray image. */}}
+{{/* ray.placement WHERE: where a pod runs, as far as WHERE says it: fields of a pod's spec. For small pods it is what
+the head's say, or the pool of heads, or nodes with taints would keep them waiting. */}}
+{{- define "ray.placement" -}}
+{{- $fields := dict -}}
+{{- range $key := list "nodeSelector" "priorityClassName" "tolerations" }}{{ with get $ $key }}{{ $_ := set $fields $key . }}{{ end }}{{ end -}}
+{{- with $fields }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{/* ray.scriptPod (list ROOT GLOBAL): the head of a pod spec that runs one small Python script in the Ray image. */}}
 {{- define "ray.scriptPod" -}}
 {{- $global := index . 1 -}}
 restartPolicy: Never

@@ -80,9 +80,20 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if $values.gcsFaultTolerance.enabled -}}
 {{- $redis := include "ray.redis" (list $values $global $root.Release.Name) | fromJson -}}
 {{- $own := $values.gcsFaultTolerance.redis -}}
-{{- if and $own.create (or $own.address $own.credentialsSecret $own.username $own.tls) -}}
-{{- include "ray.fail" (list "gcsFaultTolerance.redis.create" "makes a Redis of the release's own, and address, tls, username or credentialsSecret describe another" "keep one of the two") -}}
+{{- if and $own.create (or $own.address $own.credentialsSecret $own.caSecret $own.username $own.tls) -}}
+{{- include "ray.fail" (list "gcsFaultTolerance.redis.create" "makes a Redis of the release's own, and address, tls, username, credentialsSecret or caSecret describe another" "keep one of the two") -}}
 {{- end -}}
+{{- if not (or $own.create $own.address) -}}
+{{- range list "tls" "username" "credentialsSecret" "caSecret" -}}
+{{- if get $own . -}}
+{{- include "ray.fail" (list (printf "gcsFaultTolerance.redis.%s" .) "is not read: without an address, all of global.ray.redis is taken" "give the address too, or remove it") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $redis.caSecret (not $redis.tls) -}}
+{{- include "ray.fail" (list (ternary "gcsFaultTolerance.redis.caSecret" "global.ray.redis.caSecret" (ne $own.caSecret "")) (printf "is not read: %s is asked without TLS" $redis.address) "set tls: true beside it, or remove it") -}}
+{{- end -}}
+{{- include "ray.validateReach" (list $root $global "gcsFaultTolerance.redis.address" $redis.address false) -}}
 {{- if not $redis.address -}}
 {{- include "ray.fail" (list "gcsFaultTolerance.redis.address" "is empty" "give host:port of a Redis that outlives the cluster, here or in global.ray.redis.address; to try it out, gcsFaultTolerance.redis.create: true") -}}
 {{- end -}}
@@ -117,6 +128,7 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if and (ne $values.headService.type "ClusterIP") (not $values.networkPolicy.from) -}}
 {{- include "ray.fail" (list "networkPolicy.from" (printf "is empty, and headService.type is %s: nobody outside would get in, or with the policy off everybody, also to the GCS" $values.headService.type) "name who may come in: {office: {peers: [{ipBlock: {cidr: 192.0.2.0/24}}], ports: [8265]}}") -}}
 {{- end -}}
+{{- include "ray.validateHeadService" $values.headService -}}
 {{- with $values.ingress -}}
 {{- if and .enabled (hasKey . "authentication") (not .authentication) -}}
 {{- include "ray.fail" (list "ingress.authentication" "is empty: no token guards Serve's port, so the whole world could ask" "say who asks for credentials: ingress-controller (by ingress.annotations), application, or nobody if that is meant") -}}
@@ -160,7 +172,9 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- if and $values.packages (or (hasKey ($values.env | default dict) "PYTHONPATH")) -}}
 {{- include "ray.fail" (list "env.PYTHONPATH" "is where packages are found" "remove it, or put the packages into an image") -}}
 {{- end -}}
-{{- if and $values.packages $values.networkPolicy.enabled (eq $global.network.egress "restricted") (not $values.networkPolicy.https) (not $global.network.egressCidrs) (not $values.networkPolicy.to) -}}
+{{- include "ray.validateReach" (list $root $global "global.ray.mlflow.trackingUri" $global.mlflow.trackingUri true) -}}
+{{- include "ray.validateReach" (list $root $global (ternary "storage.uri" "global.ray.storage.uri" (ne $values.storage.uri "")) $storage.uri true) -}}
+{{- if and $values.packages (not (include "ray.leaves" (list $global $values true))) -}}
 {{- include "ray.fail" (list "packages" "cannot be fetched: egress is restricted" "set networkPolicy.https: true, or let the pods reach an index (networkPolicy.to)") -}}
 {{- end -}}
 {{- range $direction := list "from" "to" -}}
@@ -172,6 +186,71 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- include "ray.fail" (list (printf "networkPolicy.%s" (ternary "https" "to" $values.networkPolicy.https)) "is not read: egress is open in this environment" "remove it, or set global.ray.network.egress: restricted") -}}
 {{- end -}}
 {{- if $values.queue }}{{ include "ray.validateQueue" (list $global $values $groups 0) }}{{ end -}}
+{{- end -}}
+
+{{/* ray.validateHeadService VALUE: what the API server would not take of it, which only the operator's log would tell. */}}
+{{- define "ray.validateHeadService" -}}
+{{- $type := .type -}}
+{{- include "ray.validatePodLabels" (list "headService.labels" .labels) -}}
+{{- $taken := dict "6379 TCP" "gcs-server" "8265 TCP" "dashboard" "10001 TCP" "client" "8000 TCP" "serve" "8080 TCP" "metrics" "44217 TCP" "as-metrics" "44227 TCP" "dash-metrics" "9101 TCP" "serve-metrics" -}}
+{{- $names := values $taken -}}
+{{- range $name, $port := include "ray.overlay" (list dict .ports) | fromJson -}}
+{{- $path := printf "headService.ports.%s" $name -}}
+{{- if has $name $names -}}
+{{- include "ray.fail" (list $path "the name is one of Ray's own ports" "choose another name") -}}
+{{- end -}}
+{{- $key := printf "%d %s" (int $port.port) ($port.protocol | default "TCP") -}}
+{{- if hasKey $taken $key -}}
+{{- include "ray.fail" (list (printf "%s.port" $path) (printf "%s is the port %s too" $key (get $taken $key)) "choose another") -}}
+{{- end -}}
+{{- $_ := set $taken $key $name -}}
+{{- if and $port.nodePort (eq $type "ClusterIP") -}}
+{{- include "ray.fail" (list (printf "%s.nodePort" $path) "is not read: headService.type is ClusterIP" "remove it, or use another type") -}}
+{{- end -}}
+{{- end -}}
+{{- range $field := keys .spec -}}
+{{- $types := list "ClusterIP" "NodePort" "LoadBalancer" -}}
+{{- if eq $field "externalTrafficPolicy" -}}
+{{- $types = list "NodePort" "LoadBalancer" -}}
+{{- else if has $field (list "allocateLoadBalancerNodePorts" "healthCheckNodePort" "loadBalancerClass" "loadBalancerIP" "loadBalancerSourceRanges") -}}
+{{- $types = list "LoadBalancer" -}}
+{{- end -}}
+{{- if not (has $type $types) -}}
+{{- include "ray.fail" (list (printf "headService.spec.%s" $field) (printf "is not read: headService.type is %s" $type) (printf "remove it, or use %s" (join " or " $types))) -}}
+{{- end -}}
+{{- end -}}
+{{- include "ray.validateCidrs" (list "headService.spec.loadBalancerSourceRanges" (.spec.loadBalancerSourceRanges | default list)) -}}
+{{- end -}}
+
+{{/* ray.leaves (list GLOBAL VALUES HTTPS): "true" where pods are let out of the Kubernetes cluster, if only to port 443
+where HTTPS says that this is enough. To where, no template can see. */}}
+{{- define "ray.leaves" -}}
+{{- $network := (index . 0).network -}}
+{{- $policy := (index . 1).networkPolicy -}}
+{{- if or (not $policy.enabled) (ne $network.egress "restricted") $network.egressCidrs $policy.to (and (index . 2) $policy.https) }}true{{ end -}}
+{{- end -}}
+
+{{/* ray.validateReach (list ROOT GLOBAL PATH URI HTTPS): a way to what lies outside of the Kubernetes cluster. Only http
+and redis name a host; the others a bucket, or a file. */}}
+{{- define "ray.validateReach" -}}
+{{- $root := index . 0 -}}
+{{- $global := index . 1 -}}
+{{- $uri := index . 3 -}}
+{{- $inside := regexMatch "^(file|local|sqlite):" $uri -}}
+{{- if regexMatch "^(http|redis)s?:" $uri }}{{ $inside = (include "ray.inCluster" (list $uri $root.Release.Namespace) | fromJson).namespace }}{{ end -}}
+{{- $https := and (index . 4) (not (hasPrefix "http://" $uri)) -}}
+{{- if and $uri (not $inside) (not (include "ray.leaves" (list $global $root.Values $https))) -}}
+{{- include "ray.fail" (list (index . 2) (printf "%s lies outside of the Kubernetes cluster, and restricted egress lets nobody there" $uri) (printf "name it in networkPolicy.to or global.ray.network.egressCidrs%s" (ternary ", or set networkPolicy.https: true" "" $https))) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ray.validatePodLabels (list PATH LABELS): labels of pods that are not the user's to set. */}}
+{{- define "ray.validatePodLabels" -}}
+{{- range $key := keys (index . 1) -}}
+{{- if or (hasPrefix "ray.io/" $key) (has $key (list "app.kubernetes.io/name" "app.kubernetes.io/created-by" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/part-of")) -}}
+{{- include "ray.fail" (list (index $ 0) (printf "%q is what Services and policies select by" $key) "choose another key") -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* ray.validateVariable (list PATH NAME): variables that are not the user's to set. */}}
@@ -191,13 +270,27 @@ Rules: KubeRay 1.6.2, controllers/ray/utils/validation.go.
 {{- end -}}
 {{- end -}}
 
-{{/* ray.validateQueue (list GLOBAL VALUES GROUPS EXTRA): Kueue's limits; EXTRA pod sets beside head and groups. */}}
+{{/* ray.validateQueue (list GLOBAL VALUES GROUPS EXTRA): what each scheduler takes; EXTRA pod sets beside head and groups. */}}
 {{- define "ray.validateQueue" -}}
 {{- $global := index . 0 -}}
 {{- $values := index . 1 -}}
 {{- $groups := index . 2 -}}
 {{- $queue := $values.queue -}}
-{{- if not $queue.name -}}
+{{- if and $queue.gang (not (has $queue.scheduler (list "yunikorn" "scheduler-plugins"))) -}}
+{{- include "ray.fail" (list "queue.gang" (printf "is not read: with %s a cluster begins as a whole by itself" $queue.scheduler) "leave it out") -}}
+{{- end -}}
+{{- if eq $queue.scheduler "scheduler-plugins" -}}
+{{- if $queue.name -}}
+{{- include "ray.fail" (list "queue.name" "scheduler-plugins has no queues" "remove it") -}}
+{{- end -}}
+{{- if not $queue.gang -}}
+{{- include "ray.fail" (list "queue.gang" "is false, and with scheduler-plugins there is nothing else to ask for" "set it to true, or leave queue out") -}}
+{{- end -}}
+{{- if $values.autoscaling.enabled -}}
+{{- include "ray.fail" (list "autoscaling.enabled" "the operator tells scheduler-plugins once how many pods there must be, and never again: with fewer of them, none would start" "turn it off, or leave queue out") -}}
+{{- end -}}
+{{- end -}}
+{{- if not (or $queue.name $queue.gang) -}}
 {{- if $queue.priorityClass -}}
 {{- include "ray.fail" (list "queue.priorityClass" "is a priority in a queue, and queue.name is empty" "name a queue, or remove it") -}}
 {{- end -}}

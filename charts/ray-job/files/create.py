@@ -19,6 +19,8 @@ from pathlib import Path
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 ENDED = {"Complete", "Failed", "ValidationFailed"}
 LABEL = "rayworks.io/schedule"
+#: Of YuniKorn: what has an application's name belongs together.
+APPLICATION = "yunikorn.apache.org/app-id"
 
 namespace = (ACCOUNT / "namespace").read_text()
 host = os.environ["KUBERNETES_SERVICE_HOST"]
@@ -84,6 +86,8 @@ manifest["metadata"]["ownerReferences"] = [
 # run is not called as the Job is: its submitter will be a Job too, with the run's name.
 name = f"{manifest['metadata']['name']}-run-{os.environ['RUN'].rsplit('-', 1)[-1]}"
 manifest["metadata"]["name"] = name
+if APPLICATION in manifest["metadata"]["labels"]:
+    manifest["metadata"]["labels"][APPLICATION] = name
 try:
     call("POST", RAYJOBS, manifest)
     print(f"created {name}")

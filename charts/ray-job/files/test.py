@@ -1,8 +1,8 @@
 """helm test: the job is what its values promise.
 
 A job that runs must end SUCCEEDED (this waits for it), a suspended one must be Suspended, a
-queued one must be suspended or on its way, a schedule must be there. Environment: KIND and NAME
-of the object, EXPECT: succeeded, suspended, queued, waiting or scheduled.
+queued one must be held by its queue or run, a schedule must go on, or be paused. Environment: KIND
+and NAME of the object, EXPECT: succeeded, suspended, queued, waiting, scheduled or paused.
 """
 # ruff: noqa: S310 - the addresses are http by construction
 
@@ -34,12 +34,16 @@ def find():
         return json.load(response)
 
 
-if expect == "scheduled":
-    print(f"{kind} {name}: {find()['spec']['schedule']}")
+if expect in {"scheduled", "paused"}:
+    schedule = find()["spec"]
+    if schedule.get("suspend", False) != (expect == "paused"):
+        sys.exit(f"{name} is {'' if schedule.get('suspend') else 'not '}suspended")
+    print(f"{kind} {name}: {schedule['schedule']}, {expect}")
     sys.exit()
 
 while True:
-    status = find().get("status", {})
+    found = find()
+    status = found.get("status", {})
     job, deployment = status.get("jobStatus", ""), status.get("jobDeploymentStatus", "")
     if job == "SUCCEEDED" and deployment == "Complete":
         break
@@ -47,7 +51,9 @@ while True:
         sys.exit(f"{name} is {deployment} {job}: {status.get('message', '')}")
     if expect == "suspended" and deployment == "Suspended":
         break
-    if expect == "queued" and deployment in {"", "Suspended", "Running"}:
+    # Whoever holds it says so in its spec, and the operator has taken note.
+    held = found["spec"].get("suspend") and deployment == "Suspended"
+    if expect == "queued" and (held or deployment == "Running"):
         break
     if expect == "waiting" and deployment == "Waiting":
         break

@@ -86,6 +86,22 @@ The configuration of Ray Serve, and what of it and of the service would be refus
 {{- $values := $root.Values -}}
 {{- include "ray.validateName" (list $root.Release.Name 47 "RayService") -}}
 {{- include "ray.validateCluster" . -}}
+{{- $type := $values.headService.type -}}
+{{- if ne $type "ClusterIP" -}}
+{{- /* The head listens on Serve's port too. */}}
+{{- range $name, $rule := include "ray.overlay" (list dict $values.networkPolicy.from) | fromJson -}}
+{{- $outside := false -}}
+{{- range $rule.peers }}{{ if hasKey . "ipBlock" }}{{ $outside = true }}{{ end }}{{ end -}}
+{{- $open := empty $rule.ports -}}
+{{- range $rule.ports }}{{ if eq (int .) 8000 }}{{ $open = true }}{{ end }}{{ end -}}
+{{- if and $outside $open -}}
+{{- include "ray.fail" (list (printf "networkPolicy.from.%s.ports" $name) (printf "lets the outside in to Serve's port 8000, which no token guards: headService.type is %s" $type) "name other ports, for example [8265], and show the endpoint by ingress") -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $values.upgradeStrategy "NewClusterWithIncrementalUpgrade" -}}
+{{- include "ray.fail" (list "headService.type" (printf "%s is also what the operator gives to the Services of an incremental upgrade, by which Serve's port is reached without a token" $type) "use ClusterIP, or upgradeStrategy: NewCluster") -}}
+{{- end -}}
+{{- end -}}
 {{- if and $values.haproxy (semverCompare "<2.60.0-0" (toString $values.rayVersion)) -}}
 {{- include "ray.fail" (list "haproxy" (printf "Ray %s does not bring HAProxy" (toString $values.rayVersion)) "use Ray 2.60 or later, or leave it off") -}}
 {{- end -}}
