@@ -33,7 +33,13 @@ _OURS = {
     "Container": ("name", "stdin", "stdinOnce", "tty", "resizePolicy"),
     "Volume": ("name",),
     "ServiceSpec": (
-        "type", "selector", "ports", "clusterIP", "clusterIPs", "externalIPs", "externalName",
+        "type",
+        "selector",
+        "ports",
+        "clusterIP",
+        "clusterIPs",
+        "externalIPs",
+        "externalName",
     ),
     "PodSpec": ("containers", "initContainers", "ephemeralContainers", "volumes", "restartPolicy"),
 }

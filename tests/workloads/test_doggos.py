@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from rayworks.common import tracking
 from rayworks.common.distributed import Place
 from rayworks.common.errors import UserError
 from rayworks.common.storage import Store
-from rayworks.doggos import saved
+from rayworks.doggos import registry, saved
 from rayworks.doggos.config import Config
 from rayworks.doggos.data import images
 from rayworks.doggos.evaluate import confusion, scores
@@ -81,6 +82,30 @@ def test_splits_that_the_data_come_with(make: Make, tmp_path: Path) -> None:
     assert list(images(make()).splits.values()).count("train") == 40
 
 
+def test_images_beside_the_folders_of_classes_are_left_out(make: Make, tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        for name in ("pug", "collie"):
+            touch(tmp_path / "data" / part / name, 3)
+    own = images(make())
+    (tmp_path / "data" / "samara.png").write_bytes(b"x")
+    (tmp_path / "data" / "test" / "loose.jpg").write_bytes(b"x")
+    touch(tmp_path / "data" / "more" / "pug", 2)
+    found = images(make())
+    assert found.left_out == 4
+    assert found.classes == ["collie", "pug"]
+    assert found.splits == own.splits
+    assert found.files.paths == own.files.paths == sorted(found.labels)
+
+
+def test_a_class_may_be_called_as_a_split_is(make: Make, tmp_path: Path) -> None:
+    for name in ("train", "test", "bus"):
+        touch(tmp_path / "data" / name, 20)
+    (tmp_path / "data" / "map.png").write_bytes(b"x")
+    found = images(make())
+    assert (found.classes, found.left_out) == (["bus", "test", "train"], 1)
+    assert list(found.splits.values()).count("train") == 3 * 14
+
+
 def test_too_few_images(make: Make, tmp_path: Path) -> None:
     touch(tmp_path / "data" / "pug", 2)
     with pytest.raises(UserError, match="images of 1 class; it takes two"):
@@ -143,6 +168,26 @@ def test_the_class_map_goes_with_the_model(make: Make, arrays: Arrays, tmp_path:
     training.model.load_state_dict(training.best)
     inputs = torch.from_numpy(arrays.val[0])
     assert torch.equal(model(inputs), training.model.eval()(inputs))
+
+
+def test_a_registry_that_comes_back_gets_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "RETRY", 0.0)
+    left = [ConnectionError("away"), ConnectionError("away")]
+
+    def attempt(*_: object) -> dict[str, Any]:
+        if left:
+            raise left.pop()
+        return {"model": "doggos", "version": 1}
+
+    monkeypatch.setattr(registry, "_register", attempt)
+    store = Store(str(tmp_path))
+    assert registry.register(store, "doggos", {}) == {"model": "doggos", "version": 1}
+    left.append(ConnectionError("away for good"))
+    monkeypatch.setattr(tracking, "PATIENCE", 0.0)
+    with pytest.raises(ConnectionError, match="away for good"):
+        registry.register(store, "doggos", {})
 
 
 def test_scores() -> None:

@@ -58,7 +58,8 @@ def test_it_tells_made_classes_apart_and_embeds_once(
     server.start()
     try:
         steps = finished(start("--data", folder, MLFLOW_TRACKING_URI=server.uri))
-        assert [step["again"] for step in steps.values()] == [True, False, False, False]
+        assert list(steps) == ["embed", "train", "infer", "evaluate", "register"]
+        assert [step["again"] for step in steps.values()] == [True, False, False, False, False]
         client = MlflowClient(server.uri)
         version = client.get_model_version("doggos", "1")
         tracked = client.get_run(version.run_id or "")
@@ -81,6 +82,35 @@ def test_it_tells_made_classes_apart_and_embeds_once(
 
     other = finished(start("--data", folder, "--run-name", "other", "--until", "embed"))
     assert other["embed"]["embedded"] == 0, "the same content is not embedded twice"
+
+
+@pytest.mark.full
+def test_a_registry_that_was_away_gets_the_model_with_the_next_start(
+    start: Start, tmp_path: Path, mlflow_python: Path
+) -> None:
+    server = Server(mlflow_python, tmp_path)
+    options = ("--data", "generated", "--generated-images", 160, "--epochs", 2)
+    steps = finished(start(*options, MLFLOW_TRACKING_URI=server.uri))
+    assert "register" not in steps
+    run = tmp_path / "doggos"
+    before = json.loads((run / "result.json").read_text())
+    assert before["registered"] is None
+    server.start()
+    try:
+        steps = finished(start(*options, MLFLOW_TRACKING_URI=server.uri))
+        client = MlflowClient(server.uri)
+        version = client.get_model_version("doggos", "1")
+        tracked = client.get_run(version.run_id or "")
+    finally:
+        server.kill()
+    done = [True, True, True, True, False]
+    assert [step["again"] for step in steps.values()] == done
+    after = json.loads((run / "result.json").read_text())
+    assert after["registered"] == {"model": "doggos", "version": 1}
+    assert after["history"] == before["history"]
+    assert tracked.info.status == "FINISHED"
+    last = before["history"][-1]
+    assert tracked.data.metrics["val_loss"] == pytest.approx(last["val_loss"], abs=1e-5)
 
 
 @pytest.mark.full

@@ -17,6 +17,9 @@ from rayworks.common.progress import Emit
 
 Command = Callable[..., Result]
 
+#: The first event of every run.
+BEGUN = "configuration"
+
 
 def test_help_imports_nothing_heavy() -> None:
     code = """
@@ -78,8 +81,40 @@ def test_a_run_leaves_result_curve_and_checkpoint(
 def test_without_a_terminal_it_prints_json_lines(command: Command, idx_folder: Path) -> None:
     done = command("--num-workers", 0, "--data-dir", idx_folder, "--epochs", 2)
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["event"] for event in events] == ["first_step", "epoch", "epoch", "result"]
+    assert [event["event"] for event in events] == [BEGUN, "first_step", "epoch", "epoch", "result"]
     assert all("time" in event for event in events)
+
+
+def test_the_effective_configuration_is_told_and_kept(
+    command: Command, idx_folder: Path, tmp_path: Path
+) -> None:
+    done = command("--num-workers", 0, "--data-dir", idx_folder, "--epochs", 1)
+    told = json.loads(done.stdout.splitlines()[0])
+    kept = json.loads((tmp_path / "store" / "fashion-mnist" / "run.json").read_text())
+    assert told == {"time": told["time"], "event": BEGUN, **kept["configuration"]}
+    assert kept["configuration"] == {
+        "workload": "fashion-mnist",
+        "storage_path": str(tmp_path / "store"),
+        "run_name": "fashion-mnist",
+        "placement_timeout": 120.0,
+        "verbose": False,
+        "num_workers": 0,
+        "min_workers": None,
+        "cpus_per_worker": 1,
+        "use_gpu": False,
+        "fresh": False,
+        "max_failures": 3,
+        "model": "rayworks.fashion_mnist.model:Classifier",
+        "dataset": "fashion-mnist",
+        "epochs": 1,
+        "batch_size": 32,
+        "lr": 1e-3,
+        "momentum": 0.9,
+        "dropout": 0.25,
+        "seed": 0,
+        "data_dir": str(idx_folder),
+    }
+    assert kept["settings"].items() <= kept["configuration"].items()
 
 
 def test_options_come_from_the_environment(
@@ -150,7 +185,7 @@ def test_an_unfinished_run_goes_on(
     assert isinstance(command(*options, "--run-name", "cut").exception, KilledError)
     assert not (tmp_path / "store" / "cut" / "result.json").exists()
     done = command(*options, "--run-name", "cut")
-    assert events(done) == ["resumed", "first_step", "epoch", "epoch", "result"]
+    assert events(done) == [BEGUN, "resumed", "first_step", "epoch", "epoch", "result"]
     assert history(tmp_path, "cut") == history(tmp_path, "whole")
 
 
@@ -164,13 +199,29 @@ def test_an_unfinished_run_starts_anew(
     options = ["--num-workers", 0, "--data-dir", idx_folder, "--epochs", 2]
     stop_after_first_epoch()
     assert isinstance(command(*options).exception, KilledError)
-    assert events(command(*options, *change)) == ["first_step", "epoch", "epoch", "result"]
+    done = command(*options, *change)
+    assert events(done) == [BEGUN, "first_step", "epoch", "epoch", "result"]
 
 
 def test_a_finished_run_starts_anew(command: Command, idx_folder: Path) -> None:
     options = ["--num-workers", 0, "--data-dir", idx_folder, "--epochs", 2]
     first, second = command(*options), command(*options)
-    assert events(second) == events(first) == ["first_step", "epoch", "epoch", "result"]
+    assert events(second) == events(first) == [BEGUN, "first_step", "epoch", "epoch", "result"]
+
+
+def test_a_finished_run_that_mlflow_lacks_is_logged_and_not_trained_anew(
+    command: Command, idx_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rayworks.common.tracking.PATIENCE", 0.1)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    options = ["--num-workers", 0, "--data-dir", idx_folder, "--epochs", 2]
+    trained = [event for event in events(command(*options)) if event != "mlflow"]
+    assert trained == [BEGUN, "first_step", "epoch", "epoch", "result"]
+    done = command(*options)
+    assert [event for event in events(done) if event != "mlflow"] == [BEGUN, "resumed", "result"]
+    assert "did not get 2 epochs; the same command logs them" in done.stdout
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert "first_step" in events(command(*options)), "nobody asks for it any more"
 
 
 def test_a_failed_start_leaves_the_last_result(

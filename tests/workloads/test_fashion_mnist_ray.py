@@ -55,8 +55,8 @@ def test_a_killed_run_goes_on_by_its_name(start: Start, tmp_path: Path) -> None:
     again = start("--epochs", 12, "--run-name", "cut")
     seen = events(again, lambda event: event["event"] == "result")
     assert again.wait(timeout=60) == 0
-    assert seen[0]["event"] == "resumed"
-    assert seen[0]["after_epoch"] >= 2
+    assert [event["event"] for event in seen[:2]] == ["configuration", "resumed"]
+    assert seen[1]["after_epoch"] >= 2
 
     def numbers(run: str) -> list[float]:
         result = json.loads((tmp_path / run / "result.json").read_text())

@@ -66,6 +66,13 @@ def test_generated_data_have_about_the_size_asked_for(make: Make) -> None:
     assert len(found.classes) == 4
 
 
+def test_braces_in_a_folders_name_are_its_own(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "{size}{}" / "pug"
+    folder.mkdir(parents=True)
+    (folder / "1.jpg").write_bytes(b"x")
+    assert data.source(make(data_uri=str(folder.parent))).classes == ["pug"]
+
+
 def test_the_result_has_the_structure_of_the_sample(make: Make) -> None:
     perf = _perf(make(num_epochs=2), 1.0, 79.76)
     assert perf["data_size_gb"] == 1

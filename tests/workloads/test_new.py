@@ -75,6 +75,15 @@ def test_what_it_writes_is_a_workload(checkout: Path, run: Callable[..., Done]) 
     assert done.returncode == 0, done.stdout
 
 
+def test_imports_are_in_their_order_under_any_name(
+    checkout: Path, run: Callable[..., Done]
+) -> None:
+    for name in ("alpha", "omega"):  # before and behind rayworks.common
+        written = [str(path) for path in create(name, checkout)]
+        done = run("ruff", "check", *written)
+        assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.cluster
 @pytest.mark.timeout(300)
 def test_its_own_test_passes(checkout: Path, run: Callable[..., Done]) -> None:

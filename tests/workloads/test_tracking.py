@@ -11,9 +11,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow_server import Server
 
+from rayworks.classifier.config import Config
 from rayworks.common import tracking
 from rayworks.common.storage import Store
 from rayworks.common.tracking import Tracking
+from rayworks.common.training import begun
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -92,6 +94,66 @@ def test_a_server_that_stays_away_loses_nothing(
     events: list[Event] = []
     with Tracking(store, "digits", "first", events.append) as tracked:
         tracked.epoch(numbers(1))
-    assert states(events)[-1] == "did not get 1 epochs"
+    assert states(events)[-1] == "did not get 1 epochs; the same command logs them"
     assert events[-1]["where_they_are"] == store.path("metrics.json")
     assert store.read_json("metrics.json") == [{"epoch": 1, "epochs": 5, "loss": 1.0}]
+
+
+def only_run(experiment: str) -> Any:
+    client = MlflowClient()
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    (run,) = client.search_runs([found.experiment_id])
+    return run
+
+
+class FailedError(Exception):
+    """As when a training fails for good."""
+
+
+def test_a_run_that_fails_is_ended_as_failed_and_goes_on_as_running(
+    server: Server, config: Config
+) -> None:
+    def fail() -> None:
+        with begun(config) as (_, emit):
+            emit(numbers(1))
+            raise FailedError
+
+    with pytest.raises(FailedError):
+        fail()
+    failed = only_run("fashion-mnist")
+    assert failed.info.status == "FAILED"
+    with begun(config) as (store, emit):
+        emit(numbers(2))
+        until(lambda: (store.read_json("mlflow.json") or {})["logged"] == 2, "epoch 2")
+        assert only_run("fashion-mnist").info.status == "RUNNING"
+    finished = only_run("fashion-mnist")
+    assert finished.info.run_id == failed.info.run_id
+    assert finished.info.status == "FINISHED"
+
+
+def test_settings_that_a_run_finds_are_logged_beside_its_own(
+    server: Server, config: Config
+) -> None:
+    with begun(config) as (_, emit):
+        until(lambda: only_run_or_none("fashion-mnist"), "the run")
+        emit({"event": "chosen", "lr": 0.3, "batch_size": 64})
+    params = only_run("fashion-mnist").data.params
+    assert (params["lr"], params["best_lr"], params["best_batch_size"]) == ("0.05", "0.3", "64")
+
+
+def only_run_or_none(experiment: str) -> Any:
+    found = MlflowClient().get_experiment_by_name(experiment)
+    return found and MlflowClient().search_runs([found.experiment_id])
+
+
+def test_a_run_whose_id_was_lost_on_its_way_is_found_again(server: Server, tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "run"))
+    with Tracking(store, "digits", "first", lambda event: None) as tracked:
+        tracked.epoch(numbers(1))
+    known = store.read_json("mlflow.json") or {}
+    store.write_json("mlflow.json", {"token": known["token"], "run_id": None, "logged": 0})
+    with Tracking(store, "digits", "first", lambda event: None) as tracked:
+        tracked.epoch(numbers(2))
+    assert only_run("digits").info.run_id == known["run_id"]
+    assert store.read_json("mlflow.json") == {**known, "logged": 2}

@@ -23,6 +23,9 @@ from rayworks.common.progress import Emit, Event
 #: What a task of Ray Data needs.
 DATA_TASK = {"CPU": 1.0}
 
+#: What a run can do with less of, that asks for more than there is.
+WAY_OUT = "fewer --num-workers or --cpus-per-worker"
+
 
 @contextlib.contextmanager
 def connected(*, verbose: bool) -> Iterator[None]:
@@ -36,8 +39,11 @@ def connected(*, verbose: bool) -> Iterator[None]:
     """
     # Ray Train looks after its workers this often, and takes in reports as it does.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    # An actor that only tells the loop that a node is about to go; ours saves every epoch anyway.
-    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+    # How long its controller waits for room before it looks up: see `patience`.
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "10")
+    if not on_a_cluster():
+        # An actor that sees when a node is about to be taken away, which then counts as no failure.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     # A Ray of our own gives its workers a niceness of 15, which costs a training loop with steps of
     # 4 ms some 2 % (2 workers on 2 cores); without Ray it would have none either.
     os.environ.setdefault("RAY_worker_niceness", "0")
@@ -82,7 +88,7 @@ def check_placeable(
     seconds: float,
     emit: Emit,
     *,
-    way_out: str = "fewer --num-workers or --cpus-per-worker",
+    way_out: str = WAY_OUT,
     beside: Sequence[dict[str, float]] = (),
 ) -> None:
     """Reserve the workers' resources for a moment, to see that they can be had.
@@ -101,8 +107,7 @@ def check_placeable(
     Raises:
         UserError: the time is over.
     """
-    wanted = f"{workers} workers with {_text(resources)} each"
-    wanted += "".join(f" and {_text(more)} beside them" for more in beside)
+    wanted = in_words(workers, resources, beside)
     bundles = [dict(bundle) for bundle in [*[resources] * workers, *beside]]
     group = placement_group(bundles, strategy="PACK")
     try:
@@ -114,11 +119,30 @@ def check_placeable(
                 return
     finally:
         remove_placement_group(group)
+    raise too_few(wanted, resources, way_out)
+
+
+def in_words(
+    workers: int, resources: dict[str, float], beside: Sequence[dict[str, float]] = ()
+) -> str:
+    """What is asked for, as `check_placeable` calls it."""
+    wanted = f"{workers} workers with {_text(resources)} each"
+    return wanted + "".join(f" and {_text(more)} beside them" for more in beside)
+
+
+def too_few(wanted: str, resources: dict[str, float], way_out: str = WAY_OUT) -> UserError:
+    """The error that says what is asked for and what there is now.
+
+    Args:
+        wanted: in words.
+        resources: those that are told of.
+        way_out: the options that ask for less.
+    """
     total = ray.cluster_resources()  # type: ignore[no-untyped-call]
     have = ", ".join(f"{total.get(name, 0):g} {name}" for name in resources)
     free = ray.available_resources()  # type: ignore[no-untyped-call]
     left = ", ".join(f"{free.get(name, 0):g} {name}" for name in resources)
-    raise UserError(
+    return UserError(
         f"{wanted} do not fit: the cluster has {have} ({left} free)",
         f"{way_out}, a larger cluster, or a longer --placement-timeout when it is about to grow",
     )
@@ -132,11 +156,21 @@ def _text(resources: dict[str, float]) -> str:
 def heard(emit: Emit) -> Iterator[str]:
     """Emit here, in the driver, what workers tell; yields the name under which they do.
 
+    An event that cannot be emitted keeps none of those after it from being so; what came in its
+    way is raised at the end.
+
     What was told lies in the head's key-value store until then. Not in a `ray.util.Queue`, whose
     actor takes 1.3 % of a core while nothing passes.
     """
     name = f"rayworks:{uuid.uuid4().hex}:"
     over = threading.Event()
+    failures: list[Exception] = []
+
+    def hear(event: Event) -> None:
+        try:
+            emit(event)
+        except Exception as error:
+            failures.append(error)
 
     def listen() -> None:
         last = False
@@ -145,7 +179,7 @@ def heard(emit: Emit) -> Iterator[str]:
             # A head that does not answer takes the progress with it, not the run.
             with contextlib.suppress(RayError):
                 for key in sorted(internal_kv._internal_kv_list(name)):
-                    emit(json.loads(internal_kv._internal_kv_get(key)))
+                    hear(json.loads(internal_kv._internal_kv_get(key)))
                     internal_kv._internal_kv_del(key)
 
     listener = threading.Thread(target=listen, daemon=True)
@@ -155,6 +189,8 @@ def heard(emit: Emit) -> Iterator[str]:
     finally:
         over.set()
         listener.join(timeout=5)
+    if failures:
+        raise failures[0]
 
 
 def tell(name: str, event: Event) -> None:

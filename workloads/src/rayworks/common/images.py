@@ -10,7 +10,7 @@ import io
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,15 +36,31 @@ class Files:
     """pyarrow's, to which the paths belong."""
     root: str
     """The folder."""
-    paths: list[str]
-    """All images, or else all Parquet files, in it and below, sorted."""
-    bytes: int
-    """Size of all together."""
+    sizes: dict[str, int]
+    """Path → bytes, of all images, or else of all Parquet files, in it and below, sorted."""
+
+    @property
+    def paths(self) -> list[str]:
+        """All files."""
+        return list(self.sizes)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all together."""
+        return sum(self.sizes.values())
+
+    def only(self, wanted: Callable[[str], bool]) -> Files:
+        """The same without the paths that are not wanted."""
+        return replace(self, sizes={p: size for p, size in self.sizes.items() if wanted(p)})
+
+    def below(self, path: str) -> tuple[str, ...]:
+        """Names of the folders between the root and a file, from the top."""
+        return PurePosixPath(path).relative_to(self.root).parts[:-1]
 
     @property
     def parquet(self) -> bool:
         """Whether they are Parquet files."""
-        return self.paths[0].lower().endswith(PARQUET)
+        return next(iter(self.sizes)).lower().endswith(PARQUET)
 
     def folder(self, path: str) -> str:
         """Name of the folder that a file lies in; empty for the root itself."""
@@ -82,7 +98,7 @@ def find(uri: str, hint: str) -> Files:
     }
     for kinds in (IMAGES, (PARQUET,)):
         if paths := sorted(path for path in sizes if path.lower().endswith(kinds)):
-            return Files(filesystem, root, paths, sum(sizes[path] for path in paths))
+            return Files(filesystem, root, {path: sizes[path] for path in paths})
     raise UserError(f"{uri} has no images ({', '.join(IMAGES)}) and no {PARQUET} files", hint)
 
 

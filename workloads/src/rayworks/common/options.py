@@ -27,7 +27,8 @@ def job_options(workload: str) -> Decorator:
         click.option(
             "--placement-timeout",
             default=120.0,
-            help="Seconds that a cluster gets to find room for the workers.",
+            envvar="PLACEMENT_TIMEOUT",
+            help="Seconds that a cluster gets to find room for the workers, and for lost ones.",
         ),
         click.option("--verbose", is_flag=True, help="Print what Ray logs."),
     )
@@ -70,7 +71,13 @@ def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False
             "--fresh/--resume",
             help="Start anew, or go on with an unfinished run of this name and these settings.",
         ),
-        click.option("--max-failures", default=3, help="How many times lost workers are replaced."),
+        click.option(
+            "--max-failures",
+            default=3,
+            envvar="MAX_FAILURES",
+            help="How many times lost workers are replaced; those of a node that Ray knows to be "
+            "taken away do not count.",
+        ),
         job_options(workload),
     )
 

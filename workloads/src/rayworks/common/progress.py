@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,7 +34,11 @@ class Lines:
         """Print an event."""
         if event["event"] != "step":
             time = datetime.now(UTC).isoformat(timespec="milliseconds")
-            print(json.dumps({"time": time, **event}), file=self._out, flush=True)
+            try:
+                print(json.dumps({"time": time, **event}), file=self._out, flush=True)
+            except BrokenPipeError:
+                # Who read has gone; the run has not, and neither has what it will leave.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
 
 class Bar:

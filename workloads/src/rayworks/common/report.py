@@ -10,10 +10,29 @@ from importlib import metadata
 from typing import Any
 
 from rayworks import __version__
+from rayworks.common.progress import Emit
 from rayworks.common.run import Job, Run
+from rayworks.common.storage import Store
 
 #: The packages whose versions a result names.
 PACKAGES = ("ray", "torch", "numpy")
+
+
+#: In the run's folder: see `configured`.
+RUN = "run.json"
+
+
+def configured(job: Job, store: Store, emit: Emit) -> None:
+    """Tell the effective configuration, and store it beside what the job leaves.
+
+    Args:
+        job: the job.
+        store: the run's folder, which gets run.json: the settings, by which a run is known again,
+            and the whole configuration.
+        emit: hears of it.
+    """
+    store.write_json(RUN, {"settings": job.settings, "configuration": job.configuration})
+    emit({"event": "configuration", **job.configuration})
 
 
 def result(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,7 +30,7 @@ class Job:
     run_name: str
     """Name of the run's folder."""
     placement_timeout: float = 120.0
-    """Seconds that a cluster gets to find room for the workers."""
+    """Seconds that a cluster gets to find room for the workers, also for those that are lost."""
     verbose: bool = False
     """Print what Ray logs."""
 
@@ -78,6 +78,11 @@ class Job:
         """What the numbers depend on; a checkpoint is resumed only by a run that shares it."""
         return {name: _plain(getattr(self, name)) for name in self.SETTINGS}
 
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """All fields: what the run was told, and the defaults of what it was not."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run(Job):
@@ -94,7 +99,7 @@ class Run(Job):
     fresh: bool = False
     """Start anew even if the run can be resumed."""
     max_failures: int = 3
-    """How many times lost workers are replaced."""
+    """How many times lost workers are replaced, but for those of nodes that are taken away."""
 
     def __post_init__(self) -> None:
         super(Run, self).__post_init__()  # slots: the class of a bare super() is another

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import uuid
 from datetime import datetime
@@ -11,6 +13,9 @@ from typing import Any
 from pyarrow import fs  # type: ignore[import-untyped]
 
 from rayworks.common.errors import UserError
+
+#: What a folder is tried with: a block. A full disk takes a file of nothing.
+TRIAL = bytes(4096)
 
 
 class Store:
@@ -40,13 +45,10 @@ class Store:
         if read_only:
             return
         try:
-            self.write(marker := f".writable-{uuid.uuid4().hex}", b"")
+            self._put(marker := f".writable-{uuid.uuid4().hex}", TRIAL)
             self._fs.delete_file(f"{self._root}/{marker}")
         except OSError as error:
-            raise UserError(
-                f"storage {self.uri} is not writable: {error}",
-                "--storage-path with a folder that this user may write to",
-            ) from error
+            raise self._refused("is not writable", error) from error
 
     def __str__(self) -> str:
         return self.uri
@@ -56,7 +58,17 @@ class Store:
         return f"{self.uri}/{name}"
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file in one step: on a disk by rename, in an object store by its nature."""
+        """Write a file in one step: on a disk by rename, in an object store by its nature.
+
+        Raises:
+            UserError: it cannot be written; what was there before is there still.
+        """
+        try:
+            self._put(name, data)
+        except OSError as error:
+            raise self._refused(f"does not take {name}", error) from error
+
+    def _put(self, name: str, data: bytes) -> None:
         path = f"{self._root}/{name}"
         if not self._local:
             with self._fs.open_output_stream(path) as stream:
@@ -64,9 +76,25 @@ class Store:
             return
         self._fs.create_dir(str(Path(path).parent), recursive=True)
         part = f"{path}.{uuid.uuid4().hex}.part"
-        with self._fs.open_output_stream(part) as stream:
-            stream.write(data)
-        self._fs.move(part, path)
+        try:
+            with self._fs.open_output_stream(part) as stream:
+                stream.write(data)
+            self._fs.move(part, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._fs.delete_file(part)
+            raise
+
+    def _refused(self, what: str, error: OSError) -> UserError:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return UserError(
+                f"storage {self.uri} has no space left",
+                "free some there, or --storage-path with another folder",
+            )
+        return UserError(
+            f"storage {self.uri} {what}: {error}",
+            "--storage-path with a folder that this user may write to",
+        )
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a value as indented JSON."""

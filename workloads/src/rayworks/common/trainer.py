@@ -1,7 +1,8 @@
-"""Ray Train without the actors that a run has no use for: its controller runs in the driver.
+"""Ray Train without actors that a run has no use for, or attempts that are in vain.
 
-Each is a Python process: it takes seconds of a core to start, just when the workers import torch,
-and then wakes a hundred times a second. Where they share the workers' cores and a step takes
+Its controller runs in the driver.
+Each actor is a Python process: it takes seconds of a core to start, just when the workers import
+torch, and then wakes a hundred times a second. Where they share the workers' cores and a step takes
 milliseconds, each costs 1 to 2 % of the throughput (2 workers on 2 cores, 4 ms a step).
 """
 
@@ -18,10 +19,15 @@ from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.failure_handling import (
+    DefaultFailurePolicy,
+    FailureDecision,
+)
 from ray.train.v2._internal.execution.scaling_policy.fixed import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from rayworks.common.cluster import on_a_cluster
+from rayworks.common.errors import told
 
 
 class Trainer(DataParallelTrainer):
@@ -40,6 +46,8 @@ class Trainer(DataParallelTrainer):
         return [callback for callback in callbacks if not isinstance(callback, tuple(useless))]
 
     def _initialize_and_run_controller(self, **settings: Any) -> Any:
+        failure_config: Any = self.run_config.failure_config
+        settings["failure_policy"] = Policy(failure_config)
         policy = settings["scaling_policy"]
         if not on_a_cluster() and type(policy) is FixedScalingPolicy:
             settings["scaling_policy"] = _Settled(policy.scaling_config)
@@ -86,3 +94,14 @@ class _Settled(FixedScalingPolicy):
 
     def _maybe_send_resource_request(self) -> None:
         pass
+
+
+class Policy(DefaultFailurePolicy):
+    """Replaces lost workers; what a user has to mend would only fail again."""
+
+    def make_decision(self, training_failed_error: Any) -> FailureDecision:
+        """What becomes of the training after an error."""
+        failures = getattr(training_failed_error, "worker_failures", {})
+        if any(told(error) for error in failures.values()):
+            return FailureDecision.RAISE
+        return super().make_decision(training_failed_error)

@@ -119,6 +119,7 @@ def run(config: Config, started: float) -> dict[str, Any]:
     with reporter() as screen, cluster.connected(verbose=config.verbose):
         emit = screen.emit
         store.delete("result.json")  # what is there is about to change
+        report.configured(config, store, emit)
         quiet(verbose=config.verbose)
         cluster.check_placeable(1, {"CPU": 1.0}, config.placement_timeout, emit)
         moments["placeable"] = time.time()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,7 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 TINY_EDGE = 32
 
 
-def cache(storage_path: str) -> str | None:
-    """Where weights are kept: on the shared storage, so that they are downloaded once.
-
-    None, the hub's own place, where HF_HOME says so or the storage is no folder.
-    """
-    if "HF_HOME" in os.environ or "://" in storage_path:
-        return None
-    return str(Path(storage_path).expanduser().resolve() / "huggingface")
-
-
-def edge(model: str, cache: str | None) -> int:
+def edge(model: str, cache: Path | None) -> int:
     """Width and height in pixels of the images that a model takes.
 
     Raises:
@@ -57,12 +46,12 @@ class Embed:
 
     Args:
         model: a name on the hub, a folder, or TINY.
-        cache: where weights are kept.
+        cache: where weights are kept: see `downloads.folder`.
         device: cpu or cuda.
         threads: torch's, on a CPU.
     """
 
-    def __init__(self, model: str, cache: str | None, device: str, threads: int) -> None:
+    def __init__(self, model: str, cache: Path | None, device: str, threads: int) -> None:
         import torch
         from transformers import CLIPConfig, CLIPModel
 

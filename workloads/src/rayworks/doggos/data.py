@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -33,10 +32,12 @@ class Images:
     """Path → label."""
     splits: dict[str, str]
     """Path → one of SPLITS."""
+    left_out: int
+    """How many more there are, in no folder of a class."""
 
 
 def images(config: Config) -> Images:
-    """Find the images, and share each class out among the splits.
+    """Find the images, and share each class out among the splits, unless they come with some.
 
     Raises:
         UserError: there are none, or too few to train, to choose and to test.
@@ -46,17 +47,26 @@ def images(config: Config) -> Images:
         from rayworks.common import shapes
 
         uri = shapes.generated(config.storage_path, config.generated_images, 64)
-    files = find(uri, HINT)
-    if files.parquet:
+    found = find(uri, HINT)
+    if found.parquet:
         raise UserError(f"{uri} has Parquet files, but no images", HINT)
+    folders_of = {path: found.below(path) for path in found.paths}
+    # A class may be called train: what are splits have folders of classes in them.
+    named = {"train", "test"} <= {folders[0] for folders in folders_of.values() if folders[1:]}
+
+    def in_a_class(path: str) -> bool:
+        folders = folders_of[path]
+        return len(folders) > 1 and folders[0] in SPLITS if named else bool(folders)
+
+    # Others lie beside them, as one does in the sample's bucket.
+    files = found.only(in_a_class)
     folders = {path: files.folder(path) for path in files.paths}
     classes = sorted(set(folders.values()))
     if len(classes) < 2:
         raise UserError(f"{uri} has images of {len(classes)} class; it takes two to tell", HINT)
-    splits = _named(files) or {}
-    loose = [path for path in files.paths if path not in splits]
-    if not splits:
-        splits = split(loose, folders, config.seed, {"test": HELD_OUT, "val": HELD_OUT})
+    splits = {path: folders_of[path][0] for path in files.paths} if named else {}
+    if not named:
+        splits = split(files.paths, folders, config.seed, {"test": HELD_OUT, "val": HELD_OUT})
     elif "val" not in splits.values():
         train = [path for path, name in splits.items() if name == "train"]
         splits |= split(train, folders, config.seed, {"val": HELD_OUT})
@@ -66,13 +76,8 @@ def images(config: Config) -> Images:
             "at least 7 images a class",
         )
     number = {name: label for label, name in enumerate(classes)}
-    return Images(files, classes, {p: number[name] for p, name in folders.items()}, splits)
-
-
-def _named(files: Files) -> dict[str, str]:
-    """The splits that the data come with: folders train and test, and perhaps val."""
-    top = {path: PurePosixPath(path).relative_to(files.root).parts[0] for path in files.paths}
-    return top if {"train", "test"} <= set(top.values()) <= set(SPLITS) else {}
+    labels = {path: number[name] for path, name in folders.items()}
+    return Images(files, classes, labels, splits, len(found.paths) - len(files.paths))
 
 
 def split(

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import ray.data
 from pyarrow import fs
 
-from rayworks.common import cluster
-from rayworks.common.errors import UserError
+from rayworks.common import cluster, downloads
+from rayworks.common.errors import UserError, told
 from rayworks.common.images import Files, decode, each_decoded, listening
 from rayworks.common.progress import Emit
 from rayworks.common.storage import Store
@@ -77,7 +77,7 @@ def embed(config: Config, files: Files, emit: Emit) -> dict[str, Any]:
     Raises:
         UserError: an actor does not fit, the model cannot be had, or no image can be decoded.
     """
-    weights = clip.cache(config.storage_path)
+    weights = downloads.folder("huggingface", config.storage_path)
     edge = clip.edge(config.model, weights)
     cluster.check_placeable(
         1, config.resources, config.placement_timeout, emit, beside=[cluster.DATA_TASK]
@@ -115,7 +115,8 @@ def embed(config: Config, files: Files, emit: Emit) -> dict[str, Any]:
             except ray.exceptions.RayError as error:
                 said = [line for line in str(error).splitlines() if line.strip()]
                 raise UserError(
-                    f"embedding failed: {said[-1].strip()}", "--verbose shows what Ray logs"
+                    f"embedding failed: {told(error) or said[-1].strip()}",
+                    "--verbose shows what Ray logs",
                 ) from error
     seconds = time.perf_counter() - started
     known, _ = cache.read()

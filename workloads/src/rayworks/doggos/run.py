@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from rayworks.common import report
+from rayworks.common import report, tracking
 from rayworks.common.progress import Emit
 from rayworks.common.steps import Steps
 from rayworks.common.storage import Store
@@ -47,8 +46,16 @@ def run(config: Config, started: float) -> dict[str, Any]:
     images = data.images(config)
     moments["data"] = time.time()
     ray.data.DataContext.get_current().enable_progress_bars = False
-    with begun(config) as (store, emit), cluster.connected(verbose=config.verbose):
+
+    def unregistered(result: dict[str, Any]) -> bool:
+        return tracking.wanted() and result.get("registered") is None
+
+    begin = begun(config, wants_more=unregistered)
+    with begin as (store, emit), cluster.connected(verbose=config.verbose):
         moments["connected"] = time.time()
+        if images.left_out:
+            why = "they lie in no folder of a class"
+            emit({"event": "left_out", "images": images.left_out, "why": why})
         work = _Work(config, images, store, emit, moments)
         steps = Steps(store, emit)
         for name in STEPS:
@@ -56,6 +63,8 @@ def run(config: Config, started: float) -> dict[str, Any]:
             if name == config.until:
                 break
         if config.until == STEPS[-1]:
+            if tracking.wanted():
+                work.register(steps)
             _finish(config, work)
         return work.brought
 
@@ -118,28 +127,36 @@ class _Work:
         return infer(self.config, *self._arrays("test"), self.store, self.emit)
 
     def evaluate(self) -> dict[str, Any]:
-        """Scores of the predictions, their confusion, and the model in the registry."""
-        from rayworks.doggos import evaluate, infer, registry
+        """Scores of the predictions, and their confusion."""
+        from rayworks.doggos import evaluate, infer
 
         labels, predictions = infer.read(self.store)
         scores = evaluate.scores(labels, predictions, self.images.classes)
         picture = evaluate.confusion(labels, predictions, self.images.classes)
         self.store.write("confusion-matrix.png", picture)
-        registered = None
-        if os.environ.get("MLFLOW_TRACKING_URI"):
-            numbers = {name: scores[name] for name in SCORES}
-            try:
-                registered = registry.register(self.store, self.config.workload, numbers)
-            except Exception as error:  # a registry that is away takes no result with it
-                said = str(error).strip().splitlines() or [repr(error)]
-                self.emit(
-                    {
-                        "event": "mlflow",
-                        "state": f"has not registered the model: {said[-1][:200]}",
-                        "where_it_is": self.store.path("model.pt"),
-                    }
-                )
-        return {**scores, "registered": registered}
+        return scores
+
+    def register(self, steps: Steps) -> None:
+        """The model in MLflow's registry; one that is away takes no result with it."""
+        from rayworks.doggos import registry
+
+        scores = {name: self.brought["evaluate"][name] for name in SCORES}
+
+        def work() -> dict[str, Any]:
+            return registry.register(self.store, self.config.workload, scores)
+
+        try:
+            self.brought["register"] = steps.run("register", work)
+        except Exception as error:
+            said = str(error).strip().splitlines() or [repr(error)]
+            lacks = "has not registered the model, which the same command does"
+            self.emit(
+                {
+                    "event": "mlflow",
+                    "state": f"{lacks}: {said[-1][:200]}",
+                    "where_it_is": self.store.path("model.pt"),
+                }
+            )
 
     def _arrays(self, split: str) -> tuple[list[str], NDArray[np.float32], NDArray[np.int64]]:
         """Paths, embeddings and labels of the images of a split that could be decoded."""
@@ -166,6 +183,7 @@ class _Work:
 def _finish(config: Config, work: _Work) -> None:
     """result.json, last, and the learning curve."""
     embedded, trained, scores = (work.brought[step] for step in ("embed", "train", "evaluate"))
+    registered = work.brought.get("register")
     result = {
         **report.result(
             config, trained["history"], trained["device"], work.moments,
@@ -175,7 +193,7 @@ def _finish(config: Config, work: _Work) -> None:
         ),
         "best_epoch": trained["best_epoch"],
         "classes": scores["classes"],
-        "registered": scores["registered"],
+        "registered": registered and {key: registered[key] for key in ("model", "version")},
         "steps": {name: step["seconds"] for name, step in work.brought.items()},
     }  # fmt: skip
     title = f"{config.run_name}: test accuracy {scores['accuracy']:.3f}"

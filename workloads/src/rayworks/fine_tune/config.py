@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
+from rayworks.common import downloads
 from rayworks.common.errors import UserError
 from rayworks.common.run import Run
 
@@ -83,10 +84,5 @@ class Config(Run):
 
     @property
     def cache(self) -> Path | None:
-        """Where weights from the hub are kept: beside the runs; None: where the hub's client does.
-
-        A folder on shared storage is filled once for all nodes; a URI is no folder.
-        """
-        if "://" in self.storage_path:
-            return None
-        return Path(self.storage_path).expanduser().resolve() / "cache" / "huggingface"
+        """Where weights from the hub are kept; None: where the hub's client does."""
+        return downloads.folder("huggingface", self.storage_path)

@@ -51,7 +51,7 @@ def run(config: Config, started: float) -> dict[str, Any]:
         settings = {
             "config": config,
             "blocks": ray.put(blocks),
-            # On a storage that is no folder, each node has files of its own.
+            # Outside of the shared storage, each node has files of its own.
             "model": files if config.cache else None,
             "folder": store.uri,
         }

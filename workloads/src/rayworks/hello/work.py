@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 
-from rayworks.common import cluster
+from rayworks.common import cluster, report
 from rayworks.common.progress import reporter
 from rayworks.common.storage import Store
+
+if TYPE_CHECKING:
+    from rayworks.hello.config import Config
 
 
 @ray.remote(num_cpus=1)
@@ -37,42 +40,35 @@ class Tally:
         return self.total, dict(self.nodes)
 
 
-def run(
-    *, tasks: int, storage_path: str, run_name: str, placement_timeout: float, verbose: bool
-) -> dict[str, Any]:
+def run(config: Config, started: float) -> dict[str, Any]:
     """Run the tasks, and return what result.json holds.
 
     Args:
-        tasks: how many.
-        storage_path: folder or URI under which the run has a folder.
-        run_name: its name.
-        placement_timeout: seconds that a cluster gets to find room for a task.
-        verbose: print what Ray logs.
+        config: the run.
+        started: Unix time at which the command began.
 
     Raises:
         UserError: nothing can be written there, or there is no Ray, or no room for a task.
     """
-    started = time.time()
-    store = Store(f"{storage_path.rstrip('/')}/{run_name}")
-    with reporter() as screen, cluster.connected(verbose=verbose):
+    moments = {"started": started}
+    store = Store(config.folder)
+    with reporter() as screen, cluster.connected(verbose=config.verbose):
+        moments["connected"] = time.time()
+        report.configured(config, store, screen.emit)
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
         screen.emit({"event": "cluster", "resources": resources})
         cluster.check_placeable(
-            1, {"CPU": 1.0}, placement_timeout, screen.emit, way_out="a node with a free CPU"
+            1, {"CPU": 1.0}, config.placement_timeout, screen.emit, way_out="a node with a free CPU"
         )
         tally = Tally.remote()  # type: ignore[attr-defined]
-        ray.get([tally.add.remote(square.remote(number)) for number in range(tasks)])
+        ray.get([tally.add.remote(square.remote(number)) for number in range(config.tasks)])
         total, nodes = ray.get(tally.state.remote())
         result = {
-            "headline": ["tasks", "total"],
-            "tasks": tasks,
-            "total": total,
+            **report.summary(config, moments, tasks=config.tasks, total=total),
             "tasks_by_node": nodes,
             "resources": resources,
-            "seconds": round(time.time() - started, 3),
         }
         store.write_json("result.json", result)
-        screen.emit(
-            {"event": "result", "tasks": tasks, "total": total, "path": store.path("result.json")}
-        )
+        path = store.path("result.json")
+        screen.emit({"event": "result", "tasks": config.tasks, "total": total, "path": path})
     return result

@@ -53,8 +53,10 @@ def source(config: Config) -> Source:
 
         count = shapes.count_for(config.data_size_gb, READ)
         uri = shapes.generated(config.storage_path, count, READ, config.seed)
+    elif config.data_uri == BUCKET:
+        uri = BUCKET.format(size=config.data_size_gb)
     else:
-        uri = config.data_uri.format(size=config.data_size_gb)
+        uri = config.data_uri
     files = find(uri, "--data-uri with a folder of images, or --data-uri generated")
     measured = files.bytes / 2**30
     gigabytes = config.data_size_gb if config.data_uri == BUCKET else measured

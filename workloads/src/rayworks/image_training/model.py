@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18  # type: ignore[import-untyped]
 
+from rayworks.common import downloads
 from rayworks.common.errors import UserError
 
 #: Outputs of the network: the classes of ImageNet, as in its weights.
@@ -43,16 +43,14 @@ def pretrained(storage_path: str) -> dict[str, Any]:
     """ImageNet's weights, from the storage, or downloaded to it.
 
     Args:
-        storage_path: of the runs; torch's own cache is used where TORCH_HOME says so, or where
-            this is no folder.
+        storage_path: of the runs.
 
     Raises:
         UserError: they are not there, and cannot be downloaded.
     """
     url = ResNet18_Weights.DEFAULT.url
-    place = Path(torch.hub.get_dir(), "checkpoints")
-    if "TORCH_HOME" not in os.environ and "://" not in storage_path:
-        place = Path(storage_path).expanduser() / "torch"
+    shared = downloads.folder("torch", storage_path)
+    place = shared or Path(torch.hub.get_dir(), "checkpoints")
     try:
         weights: dict[str, Any] = torch.hub.load_state_dict_from_url(
             url, model_dir=str(place), map_location="cpu", progress=False, weights_only=True

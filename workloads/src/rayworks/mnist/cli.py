@@ -64,6 +64,7 @@ def train(**options: Any) -> None:
 @click.option(
     "--placement-timeout",
     default=120.0,
+    envvar="PLACEMENT_TIMEOUT",
     help="Seconds that a cluster gets to find room for the replicas.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, help="On this machine.")

@@ -50,7 +50,8 @@ def tune_fashion_mnist(**options: Any) -> None:
 
     NUM_WORKERS trials train at a time, one process each; those that fall behind are stopped.
     Leaves result.json and trials.png in STORAGE_PATH/RUN_NAME, and the best trial as a run of
-    fashion-mnist in STORAGE_PATH/RUN_NAME-best. Started again before its end, a search goes on.
+    fashion-mnist in STORAGE_PATH/RUN_NAME-best: of all, also of those that were stopped, the one
+    whose last epoch has the lowest validation loss. Started again before its end, a search goes on.
 
     \b
     On a laptop:  rayworks tune-fashion-mnist --dataset digits

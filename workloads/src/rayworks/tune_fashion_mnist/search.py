@@ -63,6 +63,7 @@ def run(search: Search, started: float) -> dict[str, Any]:
             emit({"event": "trial_failed", "reason": str(error).strip().splitlines()[-1]})
         best = grid.get_best_result("loss", "min")
         chosen, hyper = _summary(best), dict(best.config or {})
+        emit({"event": "chosen", **hyper})
         for epoch in chosen["history"]:
             emit({"event": "epoch", "epochs": search.epochs, **epoch})
         assert best.checkpoint is not None  # noqa: S101 - each report has one
@@ -153,7 +154,7 @@ def leave(
     """
     store = Store(f"{config.storage_path.rstrip('/')}/{config.run_name}")
     store.delete(CHECKPOINTS)
-    store.write_json("run.json", {"settings": config.settings})
+    report.configured(config, store, lambda event: None)  # the search has told its own
     store.write(f"{CHECKPOINTS}/{STATE}", state)
     store.write_json("metrics.json", history)
     title = f"{config.run_name}: {config.dataset}, accuracy {accuracy:.3f}"

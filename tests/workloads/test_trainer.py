@@ -1,0 +1,48 @@
+"""Which failures are worth another attempt, and what is said of them."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from ray.exceptions import RayTaskError, UserCodeException
+from ray.train import FailureConfig, WorkerGroupError
+from ray.train.v2._internal.execution.failure_handling import FailureDecision
+
+from rayworks.common.errors import UserError, told
+from rayworks.common.trainer import Policy
+from rayworks.common.training import _reason
+
+TRACEBACK = """Traceback (most recent call last):
+  File "images.py", line 1, in each_decoded
+rayworks.common.errors.UserError: b.jpg is corrupt: half of one
+
+The above exception was the direct cause of the following exception:
+
+ray.exceptions.UserCodeException: UDF failed to process a data block."""
+
+
+def passed_on() -> Exception:
+    """A UserError in a task of Ray Data, as it comes back."""
+    error = RayTaskError("task", TRACEBACK, UserCodeException("UDF failed"), "ray::task", 1, "ip")
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert isinstance(back, Exception)
+    return back
+
+
+@pytest.mark.parametrize("error", [UserError("b.jpg is corrupt: half of one"), passed_on()])
+def test_what_a_user_has_to_mend_is_not_tried_again(error: Exception) -> None:
+    assert told(error) == "b.jpg is corrupt: half of one"
+    both = WorkerGroupError("two", {0: ConnectionError("peer is gone"), 1: error})
+    policy = Policy(FailureConfig(max_failures=3))
+    assert policy.make_decision(both) == FailureDecision.RAISE
+    assert _reason(both) == "b.jpg is corrupt: half of one"
+
+
+def test_lost_workers_are_replaced_as_often_as_is_said() -> None:
+    lost = WorkerGroupError("one", {1: ConnectionError("peer is gone")})
+    assert told(lost.worker_failures[1]) is None
+    policy = Policy(FailureConfig(max_failures=2))
+    decisions = [policy.make_decision(lost) for _ in range(3)]
+    assert decisions == [FailureDecision.RETRY, FailureDecision.RETRY, FailureDecision.RAISE]
+    assert _reason(lost) == "rank 1: peer is gone"
