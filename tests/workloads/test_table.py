@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rayworks.common import table as tables
 from rayworks.common.storage import Store
 from rayworks.common.table import CHUNK, Generated, share, written
 from rayworks.data_pipeline.pipeline import (
+    Moments,
     combined,
     features,
     generate,
+    moments_of,
     normalise,
     partial_moments,
 )
@@ -38,9 +42,8 @@ def test_chunks_make_up_the_rows_and_depend_on_the_seed_alone() -> None:
 
 def test_normalised_columns_have_mean_0_and_deviation_1() -> None:
     chunks = [table().chunk(number) for number in range(table().chunks)]
-    moments = combined(
-        row for chunk in chunks for row in partial_moments(COLUMNS, chunk).to_pylist()
-    )
+    parts = (partial_moments(COLUMNS, 0, iter(some)) for some in (chunks[:2], chunks[2:]))
+    moments = combined(Moments(**part) for part in parts)
     whole = pa.concat_tables(chunks)
     values = np.stack([whole[name].to_numpy() for name in features(COLUMNS)])
     np.testing.assert_allclose(moments.mean, values.mean(axis=1))
@@ -56,8 +59,26 @@ def test_normalised_columns_have_mean_0_and_deviation_1() -> None:
 
 def test_a_column_that_never_changes_becomes_0() -> None:
     chunk = pa.table({"x0": [3.0, 3.0], "label": [0, 1]})
-    moments = combined(partial_moments(1, chunk).to_pylist())
+    moments = moments_of(1, chunk)
     assert normalise(moments, chunk)["x0"].to_pylist() == [0.0, 0.0]
+
+
+def test_a_group_of_rows_is_written_as_soon_as_it_is_large_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks = [table().chunk(number) for number in range(table().chunks)]
+    made = 0
+
+    def making() -> Iterator[pa.Table]:
+        nonlocal made
+        for made, chunk in enumerate(chunks, start=1):
+            yield chunk
+
+    monkeypatch.setattr(tables, "GROUP", chunks[0].nbytes + 1)
+    groups = tables.grouped(making())
+    assert len(next(groups)) == 2 * CHUNK
+    assert made == 2  # the third is not held
+    assert [len(group) for group in groups] == [100]
 
 
 @pytest.mark.parametrize("world_size", [1, 3, 9])  # nine ranks are more than there are row groups

@@ -112,7 +112,7 @@ def _provide(table: Generated, store: Store, emit: Emit) -> None:
     store.delete(TABLE)
     emit({"event": "data", "state": "generating", **identity})
     with failing("the data could not be generated"):
-        write(table.dataset(blocks_for(table)), store, DATA)
+        write(table, blocks_for(table), store, DATA)
     if (rows := written(store, DATA)["rows"]) != table.rows:
         raise UserError(f"{store.path(DATA)} has {rows} rows, not {table.rows}", "try again")
     store.write_json(TABLE, identity)

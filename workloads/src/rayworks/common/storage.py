@@ -19,7 +19,7 @@ TRIAL = bytes(4096)
 
 
 class Store:
-    """Small files under one folder, written so that a reader never sees half of one.
+    """Files under one folder; small ones are written so that a reader never sees half of one.
 
     Args:
         root: a path, or a URI that pyarrow knows (`s3://`, `gs://`, `abfs://` …).
@@ -95,6 +95,13 @@ class Store:
             f"storage {self.uri} {what}: {error}",
             "--storage-path with a folder that this user may write to",
         )
+
+    def stream(self, name: str) -> Any:
+        """A file to be written bit by bit, to be closed; a reader may see part of it until then."""
+        path = f"{self._root}/{name}"
+        if self._local:
+            self._fs.create_dir(str(Path(path).parent), recursive=True)
+        return self._fs.open_output_stream(path)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a value as indented JSON."""

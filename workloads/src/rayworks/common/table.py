@@ -2,7 +2,8 @@
 
 A table comes in chunks of CHUNK rows, each with a random generator of its own. So its content
 depends on the seed alone, never on how many blocks, files or workers there are; and a task holds
-one chunk at a time, however large the table.
+a few chunks at a time, however large the table. It writes them as it makes them: rows in Ray's
+object store would be copied into it and out of it, for nobody else to read them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.dataset  # type: ignore[import-untyped]
 import ray
 import ray.data
+from pyarrow import parquet
 from ray.exceptions import RayError
 
 from rayworks.common.errors import UserError
@@ -30,8 +32,14 @@ CHUNK = 4096
 #: Bytes that a block has at most, when nobody says how many blocks there are.
 BLOCK = 128 * 2**20
 
+#: Bytes in memory from which on a row group has enough rows.
+GROUP = 32 * 2**20
+
 #: Makes a chunk: its generator, the number of its first row, and how many rows it has.
 Make = Callable[[np.random.Generator, int, int], pa.Table]
+
+#: What a task tells of its block.
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +64,25 @@ class Generated:
         """How many there are."""
         return -(-self.rows // CHUNK)
 
-    def dataset(
-        self, blocks: int, change: Callable[[pa.Table], pa.Table] = lambda chunk: chunk
-    ) -> ray.data.Dataset:
-        """Its chunks, each changed, made in as many tasks as blocks (but one for each chunk)."""
+    def each(self, blocks: int, act: Callable[[int, Iterator[pa.Table]], Row]) -> list[Row]:
+        """Do something with each block's chunks, in as many tasks as there are blocks.
 
-        def chunks(batch: dict[str, Any]) -> Iterator[pa.Table]:
-            for number in batch["id"]:
-                yield change(self.chunk(int(number)))
+        Args:
+            blocks: how many; one for each chunk at most.
+            act: gets the number of a block's first chunk and the chunks, which are made as it asks
+                for them; returns a row.
+
+        Returns:
+            The rows.
+        """
+
+        def row(numbers: dict[str, Any]) -> dict[str, Any]:
+            first, *_ = numbers["id"]
+            chunks = (self.chunk(int(number)) for number in numbers["id"])
+            return {name: [value] for name, value in act(int(first), chunks).items()}
 
         numbers = ray.data.range(self.chunks, override_num_blocks=min(blocks, self.chunks))
-        return numbers.map_batches(chunks, batch_size=None)
+        return numbers.map_batches(row, batch_size=None).take_all()
 
 
 def blocks_for(table: Generated) -> int:
@@ -100,11 +116,49 @@ def failing(what: str) -> Iterator[None]:
         raise UserError(f"{what}: {said[-1]}", "--verbose shows what Ray logs") from error
 
 
-def write(dataset: ray.data.Dataset, store: Store, name: str) -> None:
-    """Write a data set as Parquet files, in place of those that a folder of the store has."""
+def write(
+    table: Generated,
+    blocks: int,
+    store: Store,
+    name: str,
+    change: Callable[[pa.Table], pa.Table] = lambda chunk: chunk,
+) -> None:
+    """Write a table as Parquet files, in place of those that a folder of the store has.
+
+    Args:
+        table: the table.
+        blocks: how many files; one for each chunk at most.
+        store: where the folder is.
+        name: the folder's.
+        change: what becomes of each chunk before it is written.
+    """
+
+    def write_block(first: int, chunks: Iterator[pa.Table]) -> Row:
+        # A task that is done again writes the same file again.
+        file = f"{first:09}.parquet"
+        groups = grouped(map(change, chunks))
+        with store.stream(f"{name}/{file}") as stream:
+            head = next(groups)
+            # No dictionaries: looking for repeated values takes most of the time, and finds none.
+            with parquet.ParquetWriter(stream, head.schema, use_dictionary=False) as writer:
+                for group in itertools.chain([head], groups):
+                    writer.write_table(group)
+        return {"file": file}
+
     store.delete(name)
-    # No dictionaries: looking for repeated values takes most of the time, and finds none.
-    dataset.write_parquet(store.path(name), use_dictionary=False)
+    table.each(blocks, write_block)
+
+
+def grouped(chunks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables of as many chunks as make a row group."""
+    held: list[pa.Table] = []
+    for chunk in chunks:
+        held.append(chunk)
+        if sum(one.nbytes for one in held) >= GROUP:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
 
 
 def written(store: Store, name: str) -> Mapping[str, int]:

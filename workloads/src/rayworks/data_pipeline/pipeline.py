@@ -6,10 +6,11 @@ time than to keep it in between, and no memory.
 
 from __future__ import annotations
 
+import operator
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from rayworks.common import cluster, report
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit, reporter
 from rayworks.common.storage import Store
-from rayworks.common.table import Generated, blocks_for, failing, quiet, write, written
+from rayworks.common.table import Generated, Row, blocks_for, failing, quiet, write, written
 from rayworks.data_pipeline.config import Config
 
 #: The folder of the files, under the run's.
@@ -74,21 +75,21 @@ def generate(columns: int, rng: np.random.Generator, first: int, count: int) -> 
     )
 
 
-def partial_moments(columns: int, chunk: pa.Table) -> pa.Table:
-    """One row for a chunk: the moments of its features."""
+def moments_of(columns: int, chunk: pa.Table) -> Moments:
+    """The moments of a chunk's features."""
     values = np.stack([chunk[name].to_numpy() for name in features(columns)])
     mean = values.mean(axis=1)
-    squares = ((values - mean[:, None]) ** 2).sum(axis=1)
-    return pa.table({"count": [len(chunk)], "mean": [mean], "squares": [squares]})
+    return Moments(len(chunk), mean, ((values - mean[:, None]) ** 2).sum(axis=1))
 
 
-def combined(parts: Iterable[dict[str, Any]]) -> Moments:
-    """The moments of the whole table, from rows of partial_moments."""
-    first, *rest = (
-        Moments(int(part["count"]), np.asarray(part["mean"]), np.asarray(part["squares"]))
-        for part in parts
-    )
-    return sum(rest, start=first)
+def partial_moments(columns: int, first: int, chunks: Iterator[pa.Table]) -> Row:
+    """The moments of a block's features, as a row of Ray Data."""
+    return asdict(combined(moments_of(columns, chunk) for chunk in chunks))
+
+
+def combined(parts: Iterable[Moments]) -> Moments:
+    """The moments of all parts' rows."""
+    return reduce(operator.add, parts)
 
 
 def normalise(moments: Moments, chunk: pa.Table) -> pa.Table:
@@ -102,10 +103,10 @@ def normalise(moments: Moments, chunk: pa.Table) -> pa.Table:
 
 def process(table: Generated, columns: int, blocks: int, store: Store, emit: Emit) -> None:
     """Write the normalised table to the store."""
-    parts = table.dataset(blocks, partial(partial_moments, columns))
-    moments = combined(parts.iter_rows())
+    parts = table.each(blocks, partial(partial_moments, columns))
+    moments = combined(Moments(**part) for part in parts)
     emit({"event": "moments", "rows": moments.count})
-    write(table.dataset(blocks, partial(normalise, moments)), store, DATA)
+    write(table, blocks, store, DATA, partial(normalise, moments))
 
 
 def run(config: Config, started: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ MODEL = "model.ubj"
 #: The model's attribute that holds each round's numbers, as JSON.
 HISTORY = "history"
 
+#: How much of the training's time checkpoints may take: a round of a small table takes less time
+#: than to save it, and Ray Train takes in no more than one checkpoint each time it looks.
+SAVING = 0.05
+
 #: The panels of the learning curve, and what each shows.
 PANELS = {"log loss": {"logloss": "training"}, "error": {"error": "training"}}
 
@@ -44,13 +49,19 @@ def train(config: Config, store: Store, emit: Emit, moments: dict[str, float]) -
     settings = {"config": config}
     # XGBoostTrainer is a DataParallelTrainer with this backend, as is ours.
     backend = XGBoostConfig()
-    trained = fit(config, store, on_ray, settings, emit, moments, backend=backend)
-    assert isinstance(trained, Trained)  # noqa: S101 - what on_ray returns
+    trained, happened = fit(config, store, on_ray, settings, emit, moments, backend=backend)
+    moments |= happened
+    assert isinstance(trained, Trained)  # noqa: S101 - what rank 0 returns
     return trained
 
 
-def on_ray(job: dict[str, Any]) -> Trained | None:
-    """What every Ray Train worker runs: the rounds that are left, on its share of the table."""
+def on_ray(job: dict[str, Any]) -> tuple[Trained | None, dict[str, float]]:
+    """What every Ray Train worker runs: the rounds that are left, on its share of the table.
+
+    Returns:
+        The model with its history (rank 0), and the Unix times of what happened.
+    """
+    moments = {"workers": time.time()}
     import ray.train
     import xgboost
 
@@ -62,19 +73,29 @@ def on_ray(job: dict[str, Any]) -> Trained | None:
     features, labels = arrays(tables)
     data = xgboost.QuantileDMatrix(features, labels, nthread=config.cpus_per_worker)
     del features, labels  # the matrix has bins of a byte each
+    moments["ready"] = time.time()
     done = booster.num_boosted_rounds() if booster else 0
+    history = json.loads(booster.attr(HISTORY)) if booster else []
     if done and rank == 0:
         cluster.tell(job["ear"], {"event": "resumed", "after_epoch": done, "epochs": config.rounds})
 
     class Report(xgboost.callback.TrainingCallback):
-        """Saves and tells of each round."""
+        """Tells of each round, and saves the last and those before as often as SAVING allows."""
+
+        due = 0.0
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             numbers = {name: float(values[-1]) for name, values in evals_log["train"].items()}
-            before = json.loads(model.attr(HISTORY) or "[]")
             last = {"epoch": model.num_boosted_rounds(), **numbers}
-            model.set_attr(**{HISTORY: json.dumps([*before, last])})
-            _report(model, last)
+            history.append(last)
+            begin = time.monotonic()
+            # All save or none: Ray Train waits for all.
+            now = last["epoch"] == config.rounds or begin >= self.due
+            if xgboost.collective.broadcast(now, 0):
+                model.set_attr(**{HISTORY: json.dumps(history)})
+                _report(model, last)
+                end = time.monotonic()
+                self.due = end + (end - begin) / SAVING
             if rank == 0:
                 cluster.tell(job["ear"], {"event": "epoch", "epochs": config.rounds, **last})
             return False
@@ -94,9 +115,9 @@ def on_ray(job: dict[str, Any]) -> Trained | None:
         xgb_model=booster,
         callbacks=[Report()],
     )
-    if rank > 0:
-        return None
-    return Trained(json.loads(booster.attr(HISTORY) or "[]"), bytes(booster.save_raw("ubj")))
+    moments["boosted"] = time.time()
+    trained = Trained(history, bytes(booster.save_raw("ubj"))) if rank == 0 else None
+    return trained, moments
 
 
 def _restored(config: Config) -> Any:
