@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from bench import pipeline, startup, throughput
+from bench import pipeline, serve, startup, throughput
 from lib.errors import exits_cleanly
 
 #: Each prints its table and returns its figures. The cluster that the last one starts would take
@@ -16,6 +16,7 @@ from lib.errors import exits_cleanly
 BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "throughput": throughput.measure,
     "pipeline": pipeline.measure,
+    "serve": serve.measure,
     "startup": startup.measure,
 }
 

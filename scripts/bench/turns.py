@@ -1,4 +1,4 @@
-"""Turns: all contenders are up, one of them trains, the others are frozen.
+"""Turns: all contenders are up, one of them runs, the others are frozen.
 
 The pace of a shared machine changes from second to second. Many short turns, one after the other,
 meet the same pace, and nothing of a contender runs beside another.
@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,8 +61,8 @@ class Turns:
                 self._lines.readline()
 
 
-class Contender:
-    """The bench's side: a command that trains when told to, and is frozen otherwise.
+class Frozen:
+    """The bench's side: a command that runs when it is woken, and is frozen otherwise.
 
     Args:
         command: what starts it.
@@ -75,20 +75,21 @@ class Contender:
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._log = Path(self._folder.name, "log")
-        address = str(Path(self._folder.name, "socket"))
-        self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(address)
-        self._server.listen()
         with self._log.open("wb") as log:
             self._process = psutil.Popen(
-                command, env={**os.environ, **env, VARIABLE: address}, stdout=log, stderr=log,
+                command, env={**os.environ, **env}, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip
 
     def __enter__(self) -> Self:
         """Wait until it is ready, and freeze it."""
+        deadline = time.monotonic() + PATIENCE
         try:
-            self._lines = self._accept().makefile("rw")
+            while not self.started():
+                if self._process.poll() is not None:
+                    raise self.failure("ended")
+                if time.monotonic() > deadline:
+                    raise self.failure("did not start")
         except BaseException:
             self.close()
             raise
@@ -101,38 +102,38 @@ class Contender:
         """End it."""
         self.close()
 
-    def turn(self) -> float:
-        """Let it train for a while; its steps per second."""
+    def started(self) -> bool:
+        """Whether it is ready; waits for that for a second at most."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let it run."""
         self._each(psutil.Process.resume)
-        print(file=self._lines, flush=True)
-        try:
-            answer = self._lines.readline()
-        except TimeoutError:
-            raise self._failure(f"was silent for {PATIENCE} s") from None
-        if not answer:
-            raise self._failure("ended")
+        yield
         self._each(psutil.Process.suspend)
-        return float(answer)
+
+    def cpu_seconds(self) -> float:
+        """What it has taken of the processors up to now."""
+        taken = []
+
+        def add(process: psutil.Process) -> None:
+            times = process.cpu_times()
+            taken.append(times.user + times.system)
+
+        self._each(add)
+        return sum(taken)
 
     def close(self) -> None:
         """End it at once, with all that it started."""
         tree = self._each(psutil.Process.kill)
         psutil.wait_procs(tree, timeout=10)
-        self._server.close()
         self._folder.cleanup()
 
-    def _accept(self) -> socket.socket:
-        self._server.settimeout(1)
-        for _ in range(PATIENCE):
-            try:
-                connection, _ = self._server.accept()
-            except TimeoutError:
-                if self._process.poll() is not None:
-                    raise self._failure("ended") from None
-            else:
-                connection.settimeout(PATIENCE)
-                return connection
-        raise self._failure("did not start")
+    def failure(self, how: str) -> UserError:
+        """What to raise when it did not do its part."""
+        said = self._log.read_text(errors="replace")[-2000:]
+        return UserError(f"a contender {how} before its turn was over:\n{said}")
 
     def _each(self, act: Callable[[psutil.Process], None]) -> list[psutil.Process]:
         """Do something to every process of the contender that is still there."""
@@ -144,9 +145,46 @@ class Contender:
                 act(process)
         return tree
 
-    def _failure(self, how: str) -> UserError:
-        said = self._log.read_text(errors="replace")[-2000:]
-        return UserError(f"a contender {how} before its turn was over:\n{said}")
+
+class Contender(Frozen):
+    """One that trains when told to, by `Turns`."""
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        self._home = tempfile.TemporaryDirectory()
+        address = str(Path(self._home.name, "socket"))
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(address)
+        self._server.listen()
+        self._server.settimeout(1)
+        super().__init__(command, {**env, VARIABLE: address})
+
+    def started(self) -> bool:
+        """Whether it asks for a turn."""
+        try:
+            connection, _ = self._server.accept()
+        except TimeoutError:
+            return False
+        connection.settimeout(PATIENCE)
+        self._lines = connection.makefile("rw")
+        return True
+
+    def turn(self) -> float:
+        """Let it train for a while; its steps per second."""
+        with self.awake():
+            print(file=self._lines, flush=True)
+            try:
+                answer = self._lines.readline()
+            except TimeoutError:
+                raise self.failure(f"was silent for {PATIENCE} s") from None
+            if not answer:
+                raise self.failure("ended")
+        return float(answer)
+
+    def close(self) -> None:
+        """End it."""
+        super().close()
+        self._server.close()
+        self._home.cleanup()
 
 
 def own_session() -> None:
