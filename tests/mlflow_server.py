@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from running import free_port
 
 
 class Server:
@@ -17,9 +18,7 @@ class Server:
     def __init__(self, python: Path, folder: Path) -> None:
         self._python, self._folder = python, folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.uri = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:

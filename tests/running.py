@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -44,6 +45,13 @@ def starter(workload: str, *options: object) -> Iterator[Start]:
             if process.poll() is None:
                 process.terminate()
             process.communicate(timeout=60)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody has, right now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
 
 
 def events(process: subprocess.Popen[str], until: Callable[[Event], bool]) -> list[Any]:

@@ -83,6 +83,11 @@ def result(job: Job) -> dict[str, object]:
     return found
 
 
+def reached(job: Job, epoch: int) -> bool:
+    """Whether a training has told the end of an epoch."""
+    return any(f'"epoch": {epoch},' in line for line in job.driver_log())
+
+
 def eventually(look: Callable[[], T | None], seconds: float, what: str) -> T:
     """The first true answer; fails when there is none in time (a bound, not a measure)."""
     end = time.monotonic() + seconds

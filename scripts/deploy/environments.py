@@ -57,7 +57,8 @@ class _Images:
     wanted = ("operator", "prometheus", "ray")
 
     def check(self) -> str | None:
-        return values.summary(self.wanted) if images.present(self.wanted) else None
+        made = images.present(self.wanted) and values.current()
+        return values.summary(self.wanted) if made else None
 
     def action(self, report: Report) -> str:
         images.build(self.wanted, report)

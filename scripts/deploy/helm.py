@@ -66,6 +66,11 @@ class Release:
         """Whether there is a release of this name, whatever its state."""
         return self._listed()
 
+    def others(self) -> list[str]:
+        """Names of the other releases in its namespace, whatever their state."""
+        found = json.loads(self._helm("list", "-o", "json"))
+        return sorted(str(one["name"]) for one in found if one["name"] != self.name)
+
     def _listed(self, *filters: str) -> bool:
         text = self._helm("list", "--filter", f"^{self.name}$", "-o", "json", *filters)
         return bool(json.loads(text))

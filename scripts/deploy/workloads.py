@@ -166,8 +166,9 @@ class Workload(ABC):
         return max(items, key=lambda o: str(o["metadata"]["creationTimestamp"]), default=None)
 
     def head_pod(self) -> Object | None:
-        """The newest head pod that is not about to go."""
-        pods = self.kube.list("pods", self.namespace, "ray.io/node-type=head")
+        """The release's newest head pod that is not about to go."""
+        selector = f"ray.io/node-type=head,app.kubernetes.io/instance={self.what.name}"
+        pods = self.kube.list("pods", self.namespace, selector)
         live = [p for p in pods if not p["metadata"].get("deletionTimestamp")]
         return max(live, key=lambda p: str(p["metadata"]["creationTimestamp"]), default=None)
 
@@ -312,13 +313,15 @@ class Workload(ABC):
         return [("dashboard", f"make dashboard WORKLOAD={self.what.name}")]
 
     def undo(self, report: Report) -> str:
-        """Remove the release, then the namespace with its storage."""
+        """Remove the release, and the last one's namespace with its storage."""
         if not self.kube.alive():
             return "no cluster"
         if self.kube.find("namespace", self.namespace) is None:
             return "not there"
         report("release")
         self.release.uninstall()
+        if others := self.release.others():
+            return f"removed; its storage stays for {', '.join(others)}"
         report("namespace and storage")
         self.kube.run("delete", "namespace", self.namespace, "--ignore-not-found", timeout=300)
         return "removed, with its storage"
@@ -417,13 +420,14 @@ class Job(Workload):
         head = self.head_pod()
         if folder is None or not self.what.results or head is None:
             return
-        files = " ".join(self.what.results)
-        pack = f'cd "$STORAGE_PATH/$RUN_NAME" && tar -cf - {files}'
+        # Not `tar`: the storage may be an object store.
+        pack = ["python", "-m", "rayworks.common.results", *self.what.results]
         command = self.kube.command(
-            "exec", head["metadata"]["name"], "--", "sh", "-c", pack, namespace=self.namespace
+            "exec", head["metadata"]["name"], "--", *pack, namespace=self.namespace
         )
         done = subprocess.run(command, capture_output=True, check=False, timeout=60)
         if done.returncode != 0:
+            files = " ".join(self.what.results)
             raise UserError(
                 f"the results {files} cannot be read: {done.stderr.decode().strip()}", self.hint()
             )

@@ -154,13 +154,28 @@ def write() -> None:
     Raises:
         UserError: no cluster runs.
     """
+    components.write_private(layout.VALUES, _text())
+
+
+def current() -> bool:
+    """Whether .local/values.yaml is as it would be written now.
+
+    It is not where images are there already, but those of other sources than on this disk, such as
+    after an edit that was taken back.
+
+    Raises:
+        UserError: no cluster runs.
+    """
+    return layout.VALUES.exists() and layout.VALUES.read_text() == _text()
+
+
+def _text() -> str:
     machine = allocatable()
     node = box.running()
     address = node.address if node else ""
-    text = "# Written by `python -m local up`: what only this machine knows.\n" + yaml.safe_dump(
+    return "# Written by `python -m local up`: what only this machine knows.\n" + yaml.safe_dump(
         content(machine, address), sort_keys=False
     )
-    components.write_private(layout.VALUES, text)
 
 
 def check_fits(workload: str, *, cpu: float, memory: float, gpus: float = 0) -> None:

@@ -23,27 +23,17 @@ from typing import Any
 
 import pytest
 import yaml
+from s3_server import BUCKET, KEYS, s3
 from support import eventually
 
 from lib.paths import ROOT, tool
 from lib.shell import run
-from tools import build
-from tools.catalogue import Tool
 
 pytestmark = pytest.mark.full
 
 CHART = ROOT / "charts" / "mlflow"
 DATA = Path(__file__).with_name("data")
 OLD_RUN = "e6886dd902b946ad8471bbbd6322f892"
-
-#: A server of S3, for tests.
-S3 = Tool(
-    name="gofakes3-1.2.0",
-    module="github.com/johannesboyne/gofakes3",
-    groups=(),
-    binaries={"gofakes3": None},
-    home=Path(__file__).parent,
-)
 
 LOGIN = {"username": "admin", "password": "right-password", "secretKey": "random"}
 ADMIN = ("admin", "right-password")
@@ -521,43 +511,31 @@ def _cleared(release: Release, run_id: str) -> bool:
 
 @pytest.fixture
 def bucket() -> Iterator[str]:
-    """A server of S3 with an empty bucket; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    program = build.made(S3) / "bin" / "gofakes3"
-    options = ["-backend", "memory", "-initialbucket", "bucket", "-host", address]
-    with subprocess.Popen([program, *options], stderr=subprocess.DEVNULL) as server:
-        try:
-            eventually(lambda: keys(f"http://{address}") == [], 30, "an empty bucket")
-            yield f"http://{address}"
-        finally:
-            server.terminate()
+    """A server of S3 with an empty bucket; its URL."""
+    with s3() as url:
+        yield url
 
 
-def keys(store: str) -> list[str] | None:
-    """What is in the bucket; None where nobody answers."""
-    try:
-        with urllib.request.urlopen(f"{store}/bucket?list-type=2", timeout=10) as answer:  # noqa: S310
-            return re.findall(r"<Key>(.*?)</Key>", answer.read().decode())
-    except OSError:
-        return None
+def keys(store: str) -> list[str]:
+    """What is in the bucket."""
+    with urllib.request.urlopen(f"{store}/{BUCKET}?list-type=2", timeout=10) as answer:  # noqa: S310
+        return re.findall(r"<Key>(.*?)</Key>", answer.read().decode())
 
 
 def test_artifacts_lie_in_an_object_store_and_go_from_there(release: Release, bucket: str) -> None:
-    release.values["artifacts"] = {"uri": "s3://bucket/mlflow", "credentialsSecret": "s3"}
+    release.values["artifacts"] = {"uri": f"s3://{BUCKET}/mlflow", "credentialsSecret": "s3"}
     release.values["env"] = {"MLFLOW_S3_ENDPOINT_URL": bucket, "AWS_DEFAULT_REGION": "eu-central-1"}
-    release.store = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    release.store = dict(KEYS)
     with release.serving():
         run_id, kept = release.log_run("training"), release.log_run("training")
-        found = keys(bucket) or []
+        found = keys(bucket)
         assert [re.sub(r"/\d+/", "/", key) for key in found if run_id in key] == [
             f"mlflow/{run_id}/artifacts/model/weights.bin"
         ]
         assert not list((release.folder / "data").rglob("weights.bin"))
         release.call("/runs/delete", {"run_id": run_id})
         eventually(lambda: _cleared(release, run_id), 60, "the run is cleared away")
-        left = keys(bucket) or []
+        left = keys(bucket)
         assert not [key for key in left if run_id in key]
         assert [key for key in left if kept in key]
 

@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import Deployed, eventually, make, result
+from support import Deployed, eventually, make, reached, result
 
 from deploy.helm import CHARTS
-from deploy.workloads import Job
 from lib.paths import ROOT, tool
 
 pytestmark = pytest.mark.full
@@ -52,11 +51,6 @@ def test_the_api_server_takes_each_scenario(deployed: Deployed, scenario: Path) 
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-
-
-def reached(job: Job, epoch: int) -> bool:
-    """Whether the job has told the end of an epoch."""
-    return any(f'"epoch": {epoch},' in line for line in job.driver_log())
 
 
 def test_two_lost_workers_and_then_a_lost_head(deployed: Deployed, tmp_path: Path) -> None:

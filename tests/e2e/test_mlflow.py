@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,12 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import TMP, Deployed, ended, eventually, restricted_pod, secret, shared_claim
+from support import (
+    TMP,
+    Deployed,
+    ended,
+    eventually,
+    make,
+    pods,
+    reached,
+    restricted_pod,
+    result,
+    secret,
+    shared_claim,
+)
 
 from deploy.environments import environment
 from deploy.helm import Release
 from deploy.kube import Kube
 from deploy.platform import namespace_object
+from deploy.workloads import Job
 from lib.paths import ROOT, tool
 from lib.shell import run
 from local import images
@@ -147,6 +161,20 @@ class Server:
         """The note of a run."""
         return self.ask(f"/get-artifact?path=note.txt&run_uuid={run_id}")[1]
 
+    def runs(self, experiment: str) -> list[dict[str, Any]]:
+        """All runs of an experiment."""
+        _, body = self.ask(f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={experiment}")
+        number = json.loads(body)["experiment"]["experiment_id"]
+        _, body = self.ask("/api/2.0/mlflow/runs/search", {"experiment_ids": [number]})
+        found: list[dict[str, Any]] = json.loads(body).get("runs", [])
+        return found
+
+    def metric(self, run_id: str, name: str) -> dict[int, float]:
+        """A metric's values by their steps."""
+        query = f"run_id={run_id}&metric_key={name}"
+        _, body = self.ask(f"/api/2.0/mlflow/metrics/get-history?{query}")
+        return {int(one["step"]): one["value"] for one in json.loads(body)["metrics"]}
+
     def job(self, cron_job: str, name: str) -> str:
         """Run a scheduled job now; its log."""
         kube = self.kube
@@ -244,6 +272,55 @@ def test_a_run_outlives_the_server(server: Server, logged: str) -> None:
     server.wait()
     assert server.status_of(logged) == 200
     assert server.artifact_of(logged) == b"kept"
+
+
+def test_a_training_that_loses_a_worker_and_then_its_server_is_one_whole_run(
+    deployed: Deployed, server: Server, tmp_path: Path
+) -> None:
+    # room for a cluster on a small machine
+    assert make("remove", "WORKLOAD=fashion-mnist").returncode == 0
+    epochs, namespace, login = 250, "tracked", "mlflow-login"
+    tracking = {"trackingUri": f"http://mlflow.{NAMESPACE}.svc:5000", "credentialsSecret": login}
+    values = {"env": {"EPOCHS": str(epochs)}, "global": {"ray": {"mlflow": tracking}}}
+    file = tmp_path / "values.yaml"
+    file.write_text(json.dumps(values))
+    job = deployed.fashion_mnist(namespace, file)
+    words = ("WORKLOAD=fashion-mnist", f"NAMESPACE={namespace}")
+    force = ("--grace-period=0", "--force")
+    server.kube.apply(namespace_object(namespace), secret(login, namespace, server.secret()))
+    run = threading.Thread(target=make, args=("run", *words, f"VALUES={file}"))
+    run.start()
+    try:
+        eventually(lambda: reached(job, 20), 300, "20 epochs")
+        lost = pods(server.kube, namespace, "worker")[-1]
+        server.kube.run("delete", "pod", lost, *force, "--wait=false", namespace=namespace)
+        eventually(lambda: told(job, "resumed"), 200, "the training to go on")
+        (lost,) = server.pods()
+        server.kube.run("delete", "pod", lost, *force, "--wait=false", namespace=NAMESPACE)
+        run.join()
+        assert (job.object() or {})["status"]["jobStatus"] == "SUCCEEDED"
+        states = [event["state"] for event in told(job, "mlflow")]
+        assert "cannot be reached; training goes on" in states[0]
+        assert states[-1] == "is back, and has all epochs"
+        history = result(job)["history"]
+    finally:
+        run.join()
+        make("remove", *words)
+        server.wait()
+    assert isinstance(history, list)
+    assert [epoch["epoch"] for epoch in history] == list(range(1, epochs + 1))
+
+    (logged,) = server.runs("fashion-mnist")
+    assert logged["info"]["status"] == "FINISHED"
+    assert {"key": "epochs", "value": str(epochs)} in logged["data"]["params"]
+    losses = server.metric(logged["info"]["run_id"], "loss")
+    assert losses == {epoch["epoch"]: pytest.approx(epoch["loss"], abs=1e-5) for epoch in history}
+
+
+def told(job: Job, name: str) -> list[dict[str, Any]]:
+    """The events of a name that a job has told up to now."""
+    lines = [json.loads(line) for line in job.driver_log() if line.startswith("{")]
+    return [event for event in lines if event["event"] == name]
 
 
 def test_runs_outlive_an_upgrade_a_migration_and_a_restore(server: Server, logged: str) -> None:

@@ -243,6 +243,60 @@ def test_a_service_that_cannot_be_deployed_says_why(
         stage.refuse({"status": {**status, "activeServiceStatus": running}})
 
 
+def test_the_best_trials_service_reads_the_run_that_a_search_leaves() -> None:
+    folder = descriptions()["tune-fashion-mnist"].folder
+    files = [*descriptions()["mnist-service"].values("local"), folder / "serve.yaml"]
+    (application,) = merged(files)["serveConfig"]["applications"].values()
+    (deployment,) = application["deployments"].values()
+    assert deployment["user_config"] == {"run_name": "tune-fashion-mnist-best"}
+    assert deployment["num_replicas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("others", "said", "deleted"),
+    [
+        ([], "removed, with its storage", ["n"]),
+        (["b", "a"], "removed; its storage stays for a, b", []),
+    ],
+)
+def test_a_namespace_stays_for_the_releases_that_are_left_in_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    others: list[str],
+    said: str,
+    deleted: list[str],
+) -> None:
+    gone: list[str] = []
+    listed = json.dumps([{"name": name} for name in ["j", *others]])
+    monkeypatch.setattr(Release, "_helm", lambda self, *words, **_: listed)
+    monkeypatch.setattr(Kube, "alive", lambda self: True)
+    monkeypatch.setattr(Kube, "find", lambda self, kind, name: {"kind": kind})
+
+    def run(self: Kube, *words: str, **_: object) -> str:
+        assert words[:2] == ("delete", "namespace")
+        gone.append(words[2])
+        return ""
+
+    monkeypatch.setattr(Kube, "run", run)
+    stage = Job(environment("local"), Description("j", "ray-job", tmp_path), "n")
+    assert stage.undo(lambda detail: None) == said
+    assert gone == deleted
+
+
+def test_the_head_is_that_of_the_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pods(self: Kube, kind: str, namespace: str, selector: str) -> list[dict[str, object]]:
+        wanted = dict(part.split("=") for part in selector.split(","))
+        assert wanted.pop("ray.io/node-type") == "head"
+        assert wanted == {"app.kubernetes.io/instance": "j"}
+        times = {"old": "1", "new": "2", "going": "3"}
+        found = [{"metadata": {"name": n, "creationTimestamp": t}} for n, t in times.items()]
+        found[-1]["metadata"]["deletionTimestamp"] = "4"
+        return found  # type: ignore[return-value]
+
+    monkeypatch.setattr(Kube, "list", pods)
+    assert job(tmp_path).head() == "new"
+
+
 def pod(**status: object) -> dict[str, object]:
     return {"metadata": {"name": "p", "namespace": "n"}, "status": status}
 

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,21 @@ def test_the_values_name_images_and_api_server(monkeypatch: pytest.MonkeyPatch) 
         "digest": "",
     }
     assert ray["network"] == {"apiServer": {"cidrs": ["10.0.0.2/32"], "port": 6443}}
+
+
+def test_values_for_other_sources_are_not_current(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tag = "0" * 12
+    monkeypatch.setattr(images, "reference", lambda name: images.ImageRef(name, tag))
+    monkeypatch.setattr(values, "allocatable", lambda: machine(2, 24))
+    monkeypatch.setattr(values.box, "running", lambda: None)
+    monkeypatch.setattr(values.layout, "VALUES", tmp_path / "values.yaml")
+    assert not values.current()
+    values.write()
+    assert values.current()
+    tag = "1" * 12
+    assert not values.current()
 
 
 @pytest.mark.parametrize(

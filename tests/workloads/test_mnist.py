@@ -8,6 +8,8 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from rayworks.classifier.data import Images
 from rayworks.cli import main
 from rayworks.common.errors import UserError
 from rayworks.common.storage import Store
-from rayworks.mnist import client
+from rayworks.mnist import client, serve
 from rayworks.mnist.inputs import (
     LARGEST,
     BadInputError,
@@ -31,6 +33,7 @@ from rayworks.mnist.inputs import (
     read,
 )
 from rayworks.mnist.model import Cnn
+from rayworks.mnist.serve import Digits
 
 
 def call(*arguments: object) -> Result:
@@ -100,11 +103,17 @@ def with_one(value: object) -> bytes:
         (with_one(float("inf")), "NaN or infinite"),
         (with_one(-1), "out of range"),
         (with_one(255.5), "out of range"),
+        (with_one(0.9), "no value above 1; they have to be from 0 to 255"),
+        (with_one(1), "no value above 1; they have to be from 0 to 255"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_with_a_reason(body: bytes, why: str) -> None:
     with pytest.raises(BadInputError, match=why):
         pixels_of(body)
+
+
+def test_a_blank_image_is_one() -> None:
+    assert not pixels_of(with_one(0.0)).any()
 
 
 def test_broken_files_are_refused_and_nothing_else_happens() -> None:
@@ -190,6 +199,33 @@ def test_states_that_cannot_be_loaded(trained: Store) -> None:
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be loaded"):
         load(trained)
+
+
+def replica() -> Any:
+    """One of the endpoint's, without Ray."""
+    return Digits.func_or_class()  # type: ignore[attr-defined]
+
+
+def test_a_replica_without_numbers_to_answer_is_not_healthy(trained: Store) -> None:
+    sick = replica()
+    sick.trained = load(trained)
+    sick.check_health()
+    next(sick.trained.network.parameters()).data.fill_(float("nan"))
+    with pytest.raises(RuntimeError, match="the network does not answer with numbers"):
+        sick.check_health()
+
+
+@pytest.mark.parametrize(("gpus", "device"), [([], "cpu"), (["0"], "cuda")])
+def test_a_replica_computes_where_it_has_a_share(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gpus: list[str], device: str
+) -> None:
+    asked = []
+    context = SimpleNamespace(get_accelerator_ids=lambda: {"GPU": gpus})
+    monkeypatch.setattr(serve.ray, "get_runtime_context", lambda: context)
+    monkeypatch.setattr(serve, "load", lambda store, name, device: asked.append((name, device)))
+    config = {"run_name": "mnist", "checkpoint": "a.pt", "storage_path": str(tmp_path)}
+    asyncio.run(replica().reconfigure(config))
+    assert asked == [("a.pt", device)]
 
 
 def test_a_state_calls_nothing_but_networks(trained: Store, tmp_path: Path) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from running import free_port, ray_processes
 
 import rayworks
 from rayworks.classifier.checkpoint import load, newest
@@ -42,12 +43,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Store:
     )
     assert done.returncode == 0, done.stderr
     return Store(str(folder / "mnist"), read_only=True)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 def test_digits_are_read(trained: Store) -> None:
@@ -103,6 +98,19 @@ def test_it_serves_what_was_trained(trained: Store) -> None:
         process.terminate()
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
+
+
+def test_a_share_of_a_gpu_that_is_not_there(trained: Store) -> None:
+    folder = str(Path(trained.uri).parent)
+    share = ("--gpu-share", "0.5", "--num-replicas", "2", "--port", str(free_port()))
+    done = subprocess.run(
+        [*MNIST, "serve", "--storage-path", folder, *share],
+        env=ENV, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "error: 2 workers with 0.5 CPU, 0.5 GPU each do not fit: the cluster has" in done.stderr
+    assert "0 GPU (" in done.stderr
+    assert "try:   fewer --num-replicas, or a smaller --gpu-share" in done.stderr
 
 
 @pytest.mark.full
@@ -206,3 +214,62 @@ def test_a_change_is_taken_over_and_a_broken_one_is_not(trained: Store) -> None:
     assert seen["back"] == [old]
     assert set(seen["said"]) == {"200"}
     assert set(seen["overload"]) == {"503"}
+
+
+#: Serves with replicas of which the first to see a file has its network spoilt.
+SPOILT = """
+import os, sys
+from rayworks.common.cluster import connected
+storage, port, file = sys.argv[1:]
+with connected(verbose=False):
+    from ray import serve
+    from rayworks.mnist.serve import Digits
+    class Spoilt(Digits.func_or_class):
+        def check_health(self):
+            try:
+                os.unlink(file)
+            except FileNotFoundError:
+                pass
+            else:
+                next(self.trained.network.parameters()).data.fill_(float("nan"))
+            super().check_health()
+    serve.start(http_options={"port": int(port)})
+    config = {"run_name": "mnist", "storage_path": storage}
+    deployment = serve.deployment(
+        Spoilt, num_replicas=2, health_check_period_s=0.5, user_config=config,
+        ray_actor_options={"num_cpus": 0.5},
+    )
+    serve.run(deployment.bind(), route_prefix="/mnist")
+    sys.__stdout__.write("ready\\n")
+    sys.__stdout__.flush()
+    sys.stdin.readline()
+    serve.shutdown()
+"""
+
+
+@pytest.mark.full
+def test_a_replica_that_is_not_healthy_is_replaced(trained: Store, tmp_path: Path) -> None:
+    port, file = free_port(), tmp_path / "spoil"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SPOILT, str(Path(trained.uri).parent), str(port), str(file)],
+        env=ENV, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+    def replicas() -> set[int]:
+        found = ray_processes(process.pid).items()
+        return {number for number, name in found if name.startswith("ServeReplica")}
+
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", process.communicate()
+        before = replicas()
+        assert len(before) == 2
+        file.write_text("")
+        end = time.monotonic() + 60
+        while len(before & replicas()) != 1 or len(replicas()) != 2:
+            assert time.monotonic() < end, f"{before} {replicas()}"
+            time.sleep(0.5)
+        answers = list(client.classify(f"http://127.0.0.1:{port}/mnist", client.samples()))
+        assert all(np.isfinite(answer["probabilities"]).all() for answer in answers)
+    finally:
+        process.communicate("\n", timeout=60)

@@ -205,3 +205,10 @@ for number in range(9999):
     process.stdin.write(b"\n")
     process.stdin.close()
     assert process.wait(timeout=60) == 0, process.stderr and process.stderr.read()
+
+
+def test_a_uri_with_a_query_is_refused() -> None:
+    uri = "s3://bucket/folder?endpoint_override=127.0.0.1:9"
+    with pytest.raises(UserError, match=r"storage s3://.*/run has a query") as caught:
+        Store(f"{uri}/run")
+    assert "AWS_ENDPOINT_URL" in (caught.value.hint or "")

@@ -12,7 +12,7 @@ from rayworks.classifier.data import Images
 from rayworks.classifier.loop import Training
 from rayworks.common.errors import UserError
 from rayworks.tune_fashion_mnist.config import Search
-from rayworks.tune_fashion_mnist.search import leave, measure, picture, split
+from rayworks.tune_fashion_mnist.search import leave, measure, picture, serving, split
 
 
 @pytest.fixture
@@ -71,6 +71,8 @@ def test_the_best_is_left_as_a_run_of_fashion_mnist(search: Search, images: Imag
     loss, accuracy = measure(config, images, training.state())
     store = leave(config, training.state(), history, {"started": 0.0}, loss=loss, accuracy=accuracy)
     assert store.uri.endswith("/store/search-best")
+    command = f"rayworks mnist serve --storage-path {search.storage_path} --run-name search-best"
+    assert serving(config) == command
     result = store.read_json("result.json")
     assert result is not None
     assert (result["workload"], result["accuracy"]) == ("fashion-mnist", accuracy)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from running import Start, events, ray_processes, starter
+from running import Start, events, free_port, ray_processes, starter
+
+from rayworks.mnist import client
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -33,6 +37,17 @@ def trials(count: int) -> Callable[[dict[str, Any]], bool]:
         return left == 0
 
     return reached
+
+
+def served(command: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the command that a search names serves: what it says of itself, and what it answers."""
+    rayworks, workload, *words = shlex.split(command)
+    assert rayworks == "rayworks"
+    with starter(workload, *words, "--port", free_port()) as start:
+        process = start()
+        (ready,) = events(process, lambda event: event["event"] == "ready")
+        about = httpx.get(ready["url"], timeout=30).json()
+        return about, list(client.classify(ready["url"], client.samples()))
 
 
 @pytest.mark.full
@@ -72,6 +87,10 @@ def test_a_search_survives_a_lost_trial_and_a_lost_driver(start: Start, tmp_path
     best = tmp_path / "tune-fashion-mnist-best"
     assert (best / "checkpoints" / "state.pt").exists()
     assert json.loads((best / "result.json").read_text())["accuracy"] == result["accuracy"]
+    about, answers = served(rest[-1]["serve"])
+    assert about["checkpoint"] == "checkpoints/state.pt"
+    assert about["loss"] == result["trials"][0]["loss"]
+    assert len(answers) == 30
     assert len(json.loads((folder / "metrics.json").read_text())) == len(
         result["trials"][0]["history"]
     )

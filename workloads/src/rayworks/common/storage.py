@@ -26,10 +26,15 @@ class Store:
         read_only: who only reads needs no right to write.
 
     Raises:
-        UserError: the URI cannot be understood, or nothing can be written there.
+        UserError: the URI cannot be understood or has a query, or nothing can be written there.
     """
 
     def __init__(self, root: str, *, read_only: bool = False) -> None:
+        if "://" in root and "?" in root:
+            raise UserError(
+                f"storage {root} has a query, behind which no run can have its folder",
+                "variables in its place, such as AWS_ENDPOINT_URL and AWS_REGION",
+            )
         try:
             if "://" in root:
                 self._fs, self._root = fs.FileSystem.from_uri(root)

@@ -53,7 +53,12 @@ def train(**options: Any) -> None:
     envvar="STORAGE_PATH",
     help="Folder or URI, where the training left its run.",
 )
-@click.option("--run-name", default=NAME, envvar="RUN_NAME", help="The training's.")
+@click.option(
+    "--run-name",
+    default=NAME,
+    envvar="RUN_NAME",
+    help="The training's; for the best trial of a search, tune-fashion-mnist-best.",
+)
 @click.option("--num-replicas", type=click.IntRange(1), default=2, help="How many answer.")
 @click.option(
     "--gpu-share",

@@ -107,4 +107,6 @@ def from_numbers(data: object) -> Pixels:
         raise BadInputError("`data` has values that are no numbers (NaN or infinite)")
     if values.min() < 0 or values.max() > 255:
         raise BadInputError("`data` has values out of range; they have to be from 0 to 255")
+    if 0 < values.max() <= 1:  # shares of white, as other services take them: all black here
+        raise BadInputError("`data` has no value above 1; they have to be from 0 to 255")
     return values.astype(np.float32)

@@ -1,8 +1,9 @@
 """The endpoint: a Ray Serve application that answers with what a training left.
 
 `POST /mnist` with a PNG or JPEG, or JSON, `{"image": <base64>}` or `{"data": <28 x 28 values>}`,
-is answered `{"prediction": 7, "confidence": 0.98, "probabilities": <ten numbers>}`, or with 400 and
-`{"error": <why>}`, or with 503 when too many wait. `GET /mnist` says which checkpoint answers.
+0 for black and 255 for white, is answered `{"prediction": 7, "confidence": 0.98, "probabilities":
+<ten numbers>}`, or with 400 and `{"error": <why>}`, or with 503 when too many wait. `GET /mnist`
+says which checkpoint answers.
 """
 
 from __future__ import annotations

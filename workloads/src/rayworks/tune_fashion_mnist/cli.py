@@ -55,6 +55,7 @@ def tune_fashion_mnist(**options: Any) -> None:
 
     \b
     On a laptop:  rayworks tune-fashion-mnist --dataset digits
+                  rayworks mnist serve --run-name tune-fashion-mnist-best
     """
     if options.pop("smoke_test"):
         options |= {"dataset": "digits", "trials": 3, "epochs": options["epochs"] or 3}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ def run(search: Search, started: float) -> dict[str, Any]:
                 "seconds": result["timings"]["total"],
                 "path": store.path("result.json"),
                 "best": left.uri,
+                "serve": serving(config),
             }
         )
     return result
@@ -165,6 +167,16 @@ def leave(
     )  # fmt: skip
     store.write_json("result.json", result)
     return store
+
+
+def serving(config: Config) -> str:
+    """The command that serves what `leave` has left.
+
+    Args:
+        config: the trial's.
+    """
+    words = ["--storage-path", config.storage_path, "--run-name", config.run_name]
+    return shlex.join(["rayworks", "mnist", "serve", *words])
 
 
 def picture(title: str, trials: list[dict[str, Any]]) -> bytes:
