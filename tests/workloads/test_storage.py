@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from running import starter
 
 from rayworks.common import cluster
 from rayworks.common.errors import UserError
@@ -118,6 +119,26 @@ def test_a_run_without_space_ends_in_two_lines_and_leaves_the_last_result(
     assert not list(small.rglob("*.part"))
     (small / "filler").unlink()
     assert command(*options, "--epochs", 2).exit_code == 0
+
+
+@pytest.mark.cluster
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_a_checkpoint_without_space_ends_a_run_on_ray_at_once(small: Path) -> None:
+    with starter("fashion-mnist", "--dataset", "digits", "--storage-path", small) as start:
+        (small / "filler").write_bytes(bytes(12 * 2**20))  # what is left is less than a state takes
+        process = start("--epochs", 2)
+        said, errors = process.communicate(timeout=200)
+        assert process.returncode == 1
+        error = "error: training failed: a worker has no space left to write to: "
+        assert errors.splitlines()[-2].startswith(error)
+        assert "No space left on device" in errors
+        assert "Traceback" not in errors
+        assert said.count('"first_step"') == 1, "it was tried again"
+        (small / "filler").unlink()
+        process = start("--epochs", 2)
+        said, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
 
 
 def epoch(number: int) -> Event:

@@ -30,13 +30,21 @@ def passed_on() -> Exception:
     return back
 
 
-@pytest.mark.parametrize("error", [UserError("b.jpg is corrupt: half of one"), passed_on()])
-def test_what_a_user_has_to_mend_is_not_tried_again(error: Exception) -> None:
-    assert told(error) == "b.jpg is corrupt: half of one"
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (UserError("b.jpg is corrupt: half of one"), "b.jpg is corrupt: half of one"),
+        (passed_on(), "b.jpg is corrupt: half of one"),
+        (OSError(28, "full"), "a worker has no space left to write to: full"),
+    ],
+)
+def test_what_a_user_has_to_mend_is_not_tried_again(error: Exception, message: str) -> None:
+    assert told(error) == message
+    assert told(OSError(5, "once")) is None
     both = WorkerGroupError("two", {0: ConnectionError("peer is gone"), 1: error})
     policy = Policy(FailureConfig(max_failures=3))
     assert policy.make_decision(both) == FailureDecision.RAISE
-    assert _reason(both) == "b.jpg is corrupt: half of one"
+    assert _reason(both) == message
 
 
 def test_lost_workers_are_replaced_as_often_as_is_said() -> None:

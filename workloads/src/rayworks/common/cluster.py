@@ -69,12 +69,12 @@ def connected(*, verbose: bool) -> Iterator[None]:
         ray._private.worker._global_node.kill_log_monitor(check_alive=False)  # type: ignore[attr-defined]
     for library in ("ray.train", "ray.data"):
         logging.getLogger(library).setLevel(logging.INFO if verbose else logging.ERROR)
-    try:
-        # Ray prints what workers and raylets say; stdout is for the events.
-        with contextlib.redirect_stdout(sys.stderr):
+    # Ray prints what workers and raylets say, some of it when it ends; stdout is for the events.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
             yield
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def on_a_cluster() -> bool:

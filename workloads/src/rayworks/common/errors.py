@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from typing import IO, Any
 
 import click
+
+#: What a disk says that takes no more.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UserError(click.ClickException):
@@ -27,16 +31,18 @@ class UserError(click.ClickException):
 
 
 def told(error: BaseException) -> str | None:
-    """The message of a UserError, or of one that Ray has passed on as the text of a traceback.
+    """What a user has to mend: the message of a UserError, or that there is no space left.
 
     Args:
-        error: any exception.
+        error: any exception, or the text of a traceback that Ray has passed on in its place.
 
     Returns:
-        None, if there is no UserError in it.
+        None, if there is nothing of the kind in it.
     """
     if isinstance(error, UserError):
         return error.message
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return f"a worker has no space left to write to: {error.strerror}"
     name = f"{UserError.__module__}.{UserError.__qualname__}: "
     own = [line.partition(name)[2] for line in str(error).splitlines() if name in line]
     return own[-1].strip() if own else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import uuid
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 
 from pyarrow import fs  # type: ignore[import-untyped]
 
-from rayworks.common.errors import UserError
+from rayworks.common.errors import NO_SPACE, UserError
 
 #: What a folder is tried with: a block. A full disk takes a file of nothing.
 TRIAL = bytes(4096)
@@ -91,7 +90,7 @@ class Store:
             raise
 
     def _refused(self, what: str, error: OSError) -> UserError:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in NO_SPACE:
             return UserError(
                 f"storage {self.uri} has no space left",
                 "free some there, or --storage-path with another folder",
