@@ -12,7 +12,7 @@ from torch import nn
 
 from rayworks.classifier.config import Config
 from rayworks.classifier.data import Images
-from rayworks.classifier.loop import Training, shard
+from rayworks.classifier.loop import Training
 
 RANK = """
 import json
@@ -40,26 +40,6 @@ def train(config: Config, images: Images, state: bytes | None = None) -> Trainin
 
 def numbers(training: Training) -> list[tuple[int, float, float, float]]:
     return [(e.epoch, e.train_loss, e.loss, e.accuracy) for e in training.history]
-
-
-@pytest.mark.parametrize(("count", "world_size"), [(60, 1), (60, 2), (61, 2), (7, 4), (5, 3)])
-def test_shards_cover_all_and_are_equally_long(count: int, world_size: int) -> None:
-    shards = [shard(count, 3, 1, rank, world_size) for rank in range(world_size)]
-    assert {len(part) for part in shards} == {-(-count // world_size)}
-    assert set(torch.cat(shards).tolist()) == set(range(count))
-
-
-def test_a_step_sees_the_same_samples_whatever_the_world_size() -> None:
-    whole = shard(64, 3, 5, 0, 1)
-    halves = [shard(64, 3, 5, rank, 2) for rank in range(2)]
-    for step in range(2):
-        seen = torch.cat([half[step * 16 : (step + 1) * 16] for half in halves])
-        assert set(seen.tolist()) == set(whole[step * 32 : (step + 1) * 32].tolist())
-
-
-def test_each_epoch_and_seed_has_its_order() -> None:
-    orders = {tuple(shard(60, seed, epoch, 0, 1).tolist()) for seed in (0, 1) for epoch in (1, 2)}
-    assert len(orders) == 4
 
 
 def test_it_learns(config: Config, images: Images) -> None:
@@ -110,16 +90,23 @@ def test_steps_are_told(config: Config, images: Images) -> None:
     assert told == [(1, 1, 12), (2, 5, 12), (3, 9, 12)]
 
 
-def test_two_ranks_train_the_numbers_of_one(config: Config, images: Images, tmp_path: Path) -> None:
-    # Without dropout, which each rank draws for itself, the gradients differ by rounding only.
-    config = dataclasses.replace(config, dropout=0.0)
+@pytest.mark.parametrize(
+    "model", ["rayworks.fashion_mnist.model:Classifier", "rayworks.mnist.model:Cnn"]
+)
+def test_two_ranks_train_the_numbers_of_one(
+    config: Config, images: Images, tmp_path: Path, model: str
+) -> None:
+    # With dropout, and as many images as no step divides: what differs is rounding only.
+    config = dataclasses.replace(config, model=model)
+    images = dataclasses.replace(
+        images, train_images=images.train_images[:101], train_labels=images.train_labels[:101]
+    )
     alone = train(config, images)
-    fields = dataclasses.asdict(config)
-    (tmp_path / "config.json").write_text(json.dumps(fields))
+    (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(config)))
     np.savez(tmp_path / "images.npz", **{n: getattr(images, n) for n in Images.__slots__})
     histories = [json.loads(printed) for printed in ranks.run(RANK, tmp_path)]
     for history in histories:
         for there, here in zip(history, alone.history, strict=True):
-            assert there["train_loss"] == pytest.approx(here.train_loss, rel=1e-3)
-            assert there["loss"] == pytest.approx(here.loss, rel=1e-3)
+            assert there["train_loss"] == pytest.approx(here.train_loss, rel=1e-4)
+            assert there["loss"] == pytest.approx(here.loss, rel=1e-4)
             assert there["accuracy"] == pytest.approx(here.accuracy, abs=1 / 64)

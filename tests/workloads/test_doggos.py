@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import ranks
 import torch
 
 from rayworks.common import tracking
@@ -21,6 +24,23 @@ from rayworks.doggos.evaluate import confusion, scores
 from rayworks.doggos.loop import Arrays, Training
 
 Make = Callable[..., Config]
+
+RANK = """
+import dataclasses, json
+import numpy as np
+from rayworks.common.distributed import Place
+from rayworks.doggos.config import Config
+from rayworks.doggos.loop import Arrays, Training
+
+folder = sys.argv[3]
+kept = np.load(f"{folder}/arrays.npz")
+arrays = Arrays((kept["train"], kept["train_labels"]), (kept["val"], kept["val_labels"]))
+training = Training(Config(**json.load(open(f"{folder}/config.json"))), arrays, 3, Place(rank, 2))
+training.run(lambda _: None)
+history = [dataclasses.asdict(epoch) for epoch in training.history]
+model = {name: value.tolist() for name, value in training.model.state_dict().items()}
+print(json.dumps([history, model]))
+"""
 
 
 @pytest.fixture
@@ -48,6 +68,7 @@ def touch(folder: Path, count: int) -> None:
         ({"epochs": 0}, "--epochs 0 must be at least 1"),
         ({"dropout": 1.0}, "--dropout 1.0 must be from 0 to less than 1"),
         ({"batch_size": 5, "num_workers": 2}, "--batch-size 5 cannot be shared evenly"),
+        ({"batch_size": 1}, "--batch-size 1 must be at least 2: batch norm"),
     ],
 )
 def test_what_cannot_work_is_refused(make: Make, changes: dict[str, Any], message: str) -> None:
@@ -125,7 +146,7 @@ def arrays() -> Arrays:
         embeddings[np.arange(count), labels] += 3
         return embeddings, labels
 
-    return Arrays(part(97), part(30))  # 97 = 6 x 16 + 1: the last batch has one image
+    return Arrays(part(97), part(31))  # 97 = 6 x 16 + 1: no number of ranks divides either
 
 
 def nothing(epoch: object) -> None:
@@ -153,6 +174,24 @@ def test_a_training_that_resumes_ends_as_one_that_does_not(make: Make, arrays: A
     assert again.history == whole.history
     for name, weights in whole.best.items():
         assert torch.equal(again.best[name], weights)
+
+
+def test_two_ranks_train_the_numbers_of_one(make: Make, arrays: Arrays, tmp_path: Path) -> None:
+    alone = Training(make(), arrays, 3, Place())
+    alone.run(nothing)
+    (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(make())))
+    (train, train_labels), (val, val_labels) = arrays.train, arrays.val
+    labels = {"train_labels": train_labels, "val_labels": val_labels}
+    np.savez(tmp_path / "arrays.npz", train=train, val=val, **labels)
+    ours, theirs = (json.loads(printed) for printed in ranks.run(RANK, tmp_path))
+    assert ours == theirs, "losses, weights and what batch norm has counted"
+    history, model = ours
+    for there, here in zip(history, alone.history, strict=True):
+        assert there["train_loss"] == pytest.approx(here.train_loss, rel=1e-5)
+        assert there["val_loss"] == pytest.approx(here.val_loss, rel=1e-5)
+        assert there["val_accuracy"] == here.val_accuracy
+    counted = alone.model.state_dict()["layers.1.running_var"].tolist()
+    assert model["layers.1.running_var"] == pytest.approx(counted, rel=1e-4)
 
 
 def test_the_class_map_goes_with_the_model(make: Make, arrays: Arrays, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import os
-import signal
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow_server import Server
 from PIL import Image
-from running import Start, events, starter, train_workers
+from running import Event, Start, events, numbers, starter, to_the_end
 
 from rayworks.common import shapes
 from rayworks.common.images import decode
 from rayworks.doggos.clip import MEAN, STD, Embed, edge
+from rayworks.doggos.embed import ROWS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -84,6 +87,31 @@ def test_it_tells_made_classes_apart_and_embeds_once(
     assert other["embed"]["embedded"] == 0, "the same content is not embedded twice"
 
 
+def step(name: str) -> Callable[[Event], bool]:
+    return lambda event: event["event"] == "step_done" and event["step"] == name
+
+
+#: Where the driver is killed: the event that it has told, and the steps that are then done.
+CUTS: dict[str, tuple[Callable[[Event], bool], list[str]]] = {
+    "amid embed": (lambda event: event["event"] == "embedded", []),
+    "after embed": (step("embed"), ["embed"]),
+    "amid train": (lambda event: event.get("epoch") == 3, ["embed"]),
+    "after train": (step("train"), ["embed", "train"]),
+    "after infer": (step("infer"), ["embed", "train", "infer"]),
+}
+
+#: More images than the cache takes at once.
+MANY = ("--data", "generated", "--generated-images", ROWS + 300)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The numbers of a run that nothing befell."""
+    options = ("--model", "tiny", *MANY, "--storage-path", tmp_path_factory.mktemp("runs"))
+    with starter("doggos", *options) as begin:
+        return numbers(to_the_end(begin())[1])
+
+
 @pytest.mark.full
 def test_a_registry_that_was_away_gets_the_model_with_the_next_start(
     start: Start, tmp_path: Path, mlflow_python: Path
@@ -114,21 +142,35 @@ def test_a_registry_that_was_away_gets_the_model_with_the_next_start(
 
 
 @pytest.mark.full
-def test_a_killed_worker_changes_no_number(start: Start, tmp_path: Path) -> None:
-    options = ("--data", "generated", "--generated-images", 160, "--epochs", 60)
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_killed_run_goes_on_where_it_was(
+    start: Start, undisturbed: list[float], cut: str
+) -> None:
+    until, steps = CUTS[cut]
+    options = (*MANY, "--batch-size", 256)
     process = start(*options)
-    events(process, lambda event: event["event"] == "epoch" and event["epoch"] == 2)
-    (worker,) = train_workers(process.pid)
-    os.kill(worker, signal.SIGKILL)
-    seen = events(process, lambda event: event["event"] == "result")
-    assert process.wait(timeout=60) == 0
-    assert [event for event in seen if event["event"] == "resumed"]
-    finished(start(*options, "--run-name", "whole"))
+    events(process, until)
+    process.kill()
+    process.wait(timeout=60)
+    seen, result = to_the_end(start(*options))
+    done = {event["step"]: event for event in seen if event["event"] == "step_done"}
+    assert [name for name, event in done.items() if event["again"]] == steps
+    if cut == "amid embed":
+        assert done["embed"]["embedded"] == 300, "what was kept is not embedded again"
+    if cut == "amid train":
+        assert [e["after_epoch"] >= 2 for e in seen if e["event"] == "resumed"] == [True]
+    assert numbers(result) == pytest.approx(undisturbed, rel=1e-3)
 
-    def history(run: str) -> Any:
-        return json.loads((tmp_path / run / "result.json").read_text())["history"]
 
-    assert history("doggos") == history("whole")
+def test_a_corrupt_image_is_refused(start: Start, tmp_path: Path) -> None:
+    folder = Path(shapes.generated(str(tmp_path), 100, 64))
+    (folder / "red-circle" / "zz.jpg").write_bytes(b"no image")
+    process = start("--data", folder, "--on-corrupt", "refuse")
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert "zz.jpg is corrupt" in errors
+    assert "--on-corrupt skip goes on without it" in errors
+    assert "Traceback" not in errors
 
 
 def test_images_reach_the_model_as_clips_processor_would_have_them() -> None:
@@ -145,7 +187,9 @@ def test_images_reach_the_model_as_clips_processor_would_have_them() -> None:
     assert np.abs(ours - wanted).max() < 1e-2
 
 
-def test_a_whole_clip_is_loaded_from_a_folder(tmp_path: Path) -> None:
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A whole CLIP, small, as its hub's folder has it."""
     import torch
     from transformers import CLIPConfig, CLIPModel
 
@@ -158,14 +202,94 @@ def test_a_whole_clip_is_loaded_from_a_folder(tmp_path: Path) -> None:
             text_config={**small, "vocab_size": 99},
             projection_dim=24,
         )
-    ).eval()
-    whole.save_pretrained(tmp_path)
-    assert edge(str(tmp_path), None) == 48
+    )
+    whole.save_pretrained(tmp_path / "clip")
+    return tmp_path / "clip"
+
+
+def test_a_whole_clip_is_loaded_from_a_folder(clip: Path) -> None:
+    import torch
+    from transformers import CLIPModel
+
+    whole = CLIPModel.from_pretrained(clip).eval()
+    assert edge(str(clip), None) == 48
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
     pixels = images.transpose(0, 3, 1, 2) / 255
     pixels = (pixels - np.reshape(MEAN, (3, 1, 1))) / np.reshape(STD, (3, 1, 1))
     with torch.inference_mode():
         wanted = whole.get_image_features(torch.tensor(pixels, dtype=torch.float32))
-    ours = Embed(str(tmp_path), None, "cpu", 1).embed(images)
+    ours = Embed(str(clip), None, "cpu", 1).embed(images)
     assert ours.shape == (3, 24)
     assert np.abs(ours - wanted.pooler_output.numpy()).max() < 1e-5
+
+
+@contextmanager
+def mirror(folder: Path) -> Iterator[str]:
+    """A server that has the folder's files as the hub has those of someone/clip."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            prefix, _, name = self.path.partition("/resolve/main/")
+            file = folder / name
+            found = prefix == "/someone/clip" and file.is_file()
+            data = file.read_bytes() if found else b""
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(data)))
+            if found:
+                self.send_header("X-Repo-Commit", "0" * 40)
+                self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            else:
+                self.send_header("X-Error-Code", "EntryNotFound")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(data)
+
+        do_GET = do_HEAD  # noqa: N815 - as its base class calls it
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.full
+def test_clip_comes_from_a_mirror_once(start: Start, tmp_path: Path, clip: Path) -> None:
+    options = ("--model", "someone/clip", "--data", "generated", "--until", "embed")
+    with mirror(clip) as url:
+        first = finished(start(*options, "--generated-images", 100, HF_ENDPOINT=url))
+    assert first["embed"]["embedded"] == 100
+    # The mirror is gone, and there are images that have not been embedded yet.
+    again = finished(start(*options, "--generated-images", 120, HF_ENDPOINT=url))
+    assert again["embed"]["embedded"] == 20
+    kept = pq.read_table(tmp_path / "embeddings" / "someone--clip" / "parts")
+    assert {len(embedding) for embedding in kept["embedding"].to_pylist()} == {24}
+
+
+@pytest.mark.full
+def test_weights_that_cannot_be_had(start: Start, clip: Path) -> None:
+    options = ("--model", "someone/clip", "--data", "generated", "--generated-images", 100)
+    with mirror(clip) as url:
+        pass
+    away = start(*options, HF_ENDPOINT=url)
+    _, errors = away.communicate(timeout=200)
+    assert away.returncode == 1
+    said, way_out = errors.splitlines()[-2:]
+    assert said.startswith("error: CLIP someone/clip is not in ")
+    assert "cannot be downloaded" in said
+    assert way_out.startswith("try:   HF_ENDPOINT=<mirror>, --model <folder with ")
+    assert "Traceback" not in errors
+
+    (clip / "model.safetensors").unlink()
+    with mirror(clip) as url:
+        half = start(*options, HF_ENDPOINT=url)
+        _, errors = half.communicate(timeout=200)
+    assert half.returncode == 1
+    assert "error: embedding failed: " in errors
+    assert "someone/clip" in errors

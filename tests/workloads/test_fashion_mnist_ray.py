@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,33 +21,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield begin
 
 
-def test_a_killed_worker_costs_at_most_one_epoch(start: Start, tmp_path: Path) -> None:
-    process = start("--epochs", 30)
-    events(process, lambda event: event["event"] == "epoch" and event["epoch"] == 5)
-    actors = ray_processes(process.pid)
-    rays_own = {"DashboardAgent", "RuntimeEnvAgent", "IDLE"}
-    needed = {"SynchronizationActor", "RayTrainWorker"}
-    assert set(actors.values()) - rays_own == needed
-    workers = [pid for pid, name in actors.items() if name == "RayTrainWorker"]
-    assert len(workers) == 2
-    os.kill(workers[0], signal.SIGKILL)
-    rest = events(process, lambda event: event["event"] == "result")
-    process.wait(timeout=60)
-    assert process.returncode == 0, process.stderr.read() if process.stderr else ""
-    (resumed,) = [i for i, event in enumerate(rest) if event["event"] == "resumed"]
-    reached = [event["epoch"] for event in rest[:resumed] if event["event"] == "epoch"]
-    assert rest[resumed]["after_epoch"] >= max(reached, default=5) - 1
-    result = json.loads((tmp_path / "fashion-mnist" / "result.json").read_text())
-    assert [epoch["epoch"] for epoch in result["history"]] == list(range(1, 31))
-    assert result["world_size"] == 2
-    assert result["accuracy"] >= 0.95
-
-
 def test_a_killed_run_goes_on_by_its_name(start: Start, tmp_path: Path) -> None:
     whole = start("--epochs", 12, "--run-name", "whole")
     assert whole.wait(timeout=200) == 0
     cut = start("--epochs", 12, "--run-name", "cut")
     events(cut, lambda event: event["event"] == "epoch" and event["epoch"] == 3)
+    rays_own = {"DashboardAgent", "RuntimeEnvAgent", "IDLE"}
+    needed = {"SynchronizationActor", "RayTrainWorker"}
+    assert set(ray_processes(cut.pid).values()) - rays_own == needed
     cut.kill()
     cut.wait(timeout=60)
     assert not (tmp_path / "cut" / "result.json").exists()

@@ -71,7 +71,7 @@ def test_a_group_of_rows_is_written_as_soon_as_it_is_large_enough(
 
     def making() -> Iterator[pa.Table]:
         nonlocal made
-        for made, chunk in enumerate(chunks, start=1):
+        for made, chunk in enumerate(chunks, start=1):  # noqa: B007 - read outside
             yield chunk
 
     monkeypatch.setattr(tables, "GROUP", chunks[0].nbytes + 1)

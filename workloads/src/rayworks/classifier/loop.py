@@ -1,7 +1,8 @@
 """The training loop: torch alone, the same under Ray Train, under torchrun and in one process.
 
 An epoch depends on the seed and its own number only, never on the epochs before it having run in
-the same process: a run that resumes ends with the numbers of one that was never interrupted.
+the same process: a run that resumes ends with the numbers of one that was never interrupted. Nor
+does it depend on how many ranks share a batch, up to the rounding of sums.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rayworks.classifier.data import Images
 from rayworks.classifier.pixels import pixels
 from rayworks.common import seeds
 from rayworks.common.factored import FactoredDataParallel
+from rayworks.common.whole_batch import over_ranks, share
 
 #: Steps between two calls of on_step: rare enough to cost nothing.
 STEPS_BETWEEN = 25
@@ -68,7 +70,9 @@ class Training:
         self._train = _tensors(images.train_images, images.train_labels, device)
         self._test = _tensors(images.test_images, images.test_labels, device)
         torch.manual_seed(config.seed)
-        self.model = config.network().to(device)
+        self.model = config.network()
+        over_ranks(self.model, rank, world_size)
+        self.model.to(device)
         self._parallel: nn.Module = self.model
         if world_size > 1:
             if FactoredDataParallel.pays(self.model, config.batch_size):
@@ -126,15 +130,16 @@ class Training:
     def _train_epoch(self, number: int, on_step: Callable[[int, int, int], None]) -> float:
         if isinstance(self._parallel, FactoredDataParallel):
             self._parallel.align()
-        torch.manual_seed(seeds.seed(self.config.seed, number, self.rank))
-        order = shard(len(self._train[1]), self.config.seed, number, self.rank, self.world_size)
         images, labels = self._train
+        batch, seed = self.config.batch_size, self.config.seed
+        torch.manual_seed(seeds.seed(seed, number, 1))  # of dropout, for all ranks
+        order = share(len(labels), batch, seed, number, self.rank, self.world_size)
         # The whole share at once: gathering and scaling 16 images a step would cost more
         # than what the network does with them.
         mine = pixels(images[order.to(self.device)])
         truth = labels[order.to(self.device)]
-        size = self.config.batch_size // self.world_size
-        steps = -(-len(truth) // size)
+        size = batch // self.world_size
+        steps = len(truth) // size
         total = torch.zeros((), device=self.device)
         self._parallel.train()
         for step, (inputs, targets) in enumerate(
@@ -170,18 +175,6 @@ class Training:
         if self.world_size > 1:
             dist.all_reduce(sums)
         return sums
-
-
-def shard(count: int, seed: int, epoch: int, rank: int, world_size: int) -> Tensor:
-    """A rank's share of the epoch's order of count samples, as indices.
-
-    The ranks take turns, so that a step sees the same samples whatever the world size. All ranks
-    get equally many: when count is not a multiple, the first samples of the order come twice.
-    """
-    generator = torch.Generator().manual_seed(seeds.seed(seed, epoch))
-    order = torch.randperm(count, generator=generator)
-    missing = -count % world_size
-    return torch.cat([order, order[:missing]])[rank::world_size]
 
 
 def _tensors(images: Any, labels: Any, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -52,7 +52,9 @@ class Config(Run):
 
     def __post_init__(self) -> None:
         super(Config, self).__post_init__()  # slots: the class of a bare super() is another
-        self.at_least_one("num_workers", "epochs", "batch_size", "hidden")
+        self.at_least_one("num_workers", "epochs", "hidden")
+        if self.batch_size < 2:
+            self.refuse("batch_size", "must be at least 2: batch norm measures how images differ")
         if self.generated_images < 100:
             self.refuse("generated_images", "must be at least 100, for a few in each split")
         self.not_negative("seed")

@@ -1,8 +1,7 @@
 """The training loop: torch alone.
 
 An epoch depends on the seed and its own number only, so that a run that resumes ends as one that
-was never interrupted. Each step's images are the same for any number of ranks; what differs is
-batch norm, which sees those of its own rank.
+was never interrupted, and not on how many ranks share a batch, up to the rounding of sums.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from rayworks.common import seeds
 from rayworks.common.distributed import Place
+from rayworks.common.whole_batch import over_ranks, share
 from rayworks.doggos.config import Config
 from rayworks.doggos.model import Classifier
 
@@ -67,10 +68,13 @@ class Training:
         self._val = _tensors(arrays.val, device)
         torch.manual_seed(config.seed)
         width = arrays.train[0].shape[1]
-        self.model = Classifier(width, config.hidden, config.dropout, classes).to(device)
+        self.model = Classifier(width, config.hidden, config.dropout, classes)
+        over_ranks(self.model, place.rank, place.world_size)
+        self.model.to(device)
         self._parallel: nn.Module = self.model
         if place.world_size > 1:
-            self._parallel = DistributedDataParallel(self.model)
+            # What batch norm has counted is the same on all ranks.
+            self._parallel = DistributedDataParallel(self.model, forward_sync_buffers=False)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr)
 
     def state(self) -> bytes:
@@ -106,18 +110,14 @@ class Training:
             on_epoch(self.history[-1])
 
     def _train_epoch(self, number: int) -> float:
-        rank, world_size = self.place.rank, self.place.world_size
         inputs, labels = self._train
-        generator = torch.Generator().manual_seed(self.config.seed * 100_003 + number)
-        order = torch.randperm(len(labels), generator=generator)
-        torch.manual_seed((self.config.seed * 100_003 + number) * 1009 + rank)
-        order = torch.cat([order, order[: -len(order) % world_size]])[rank::world_size]
-        size = self.config.batch_size // world_size
+        rank, world_size = self.place.rank, self.place.world_size
+        batch, seed = self.config.batch_size, self.config.seed
+        torch.manual_seed(seeds.seed(seed, number, 1))  # of dropout, for all ranks
+        order = share(len(labels), batch, seed, number, rank, world_size)
         sums = torch.zeros(2, dtype=torch.float64, device=labels.device)
         self._parallel.train()
-        for indices in torch.split(order.to(labels.device), size):
-            if len(indices) == 1 < len(order):
-                continue  # batch norm has no variance of a single image
+        for indices in torch.split(order.to(labels.device), batch // world_size):
             loss = nn.functional.cross_entropy(self._parallel(inputs[indices]), labels[indices])
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -128,10 +128,6 @@ class Training:
 
     def _evaluate(self) -> tuple[float, float]:
         """Mean loss and accuracy over the validation images, each seen by one rank."""
-        if self.place.world_size > 1:
-            # Each rank's batch norm has counted its own images: what is kept is rank 0's.
-            for buffer in self.model.buffers():
-                dist.broadcast(buffer, 0)
         inputs, labels = (part[self.place.rank :: self.place.world_size] for part in self._val)
         sums = torch.zeros(3, dtype=torch.float64, device=labels.device)
         self.model.eval()

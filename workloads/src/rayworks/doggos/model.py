@@ -20,7 +20,9 @@ class Classifier(nn.Module):
     def __init__(self, embedding: int, hidden: int, dropout: float, classes: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(embedding, hidden),
+            # Batch norm takes a bias away again: Adam would only move it by the rounding of its
+            # gradient, which is 0, and that differs with the number of ranks.
+            nn.Linear(embedding, hidden, bias=False),
             nn.BatchNorm1d(hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
