@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from bench import pipeline, serve, startup, throughput
+from bench import embedding, images, pipeline, serve, startup, throughput
 from lib.errors import exits_cleanly
 
 #: Each prints its table and returns its figures. The cluster that the last one starts would take
@@ -17,6 +17,8 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "throughput": throughput.measure,
     "pipeline": pipeline.measure,
     "serve": serve.measure,
+    "images": images.measure,
+    "embedding": embedding.measure,
     "startup": startup.measure,
 }
 

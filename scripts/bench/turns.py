@@ -35,10 +35,11 @@ class Turns:
         warm: steps at the beginning of a turn that are not timed: what was frozen has things to
             make up for.
         timed: steps that are.
+        size: what a step counts for in the speed: 1, or the samples in it.
     """
 
-    def __init__(self, warm: int, timed: int) -> None:
-        self._warm, self._timed = warm, timed
+    def __init__(self, warm: int, timed: int, size: int = 1) -> None:
+        self._warm, self._timed, self._size = warm, timed, size
         self._begun = 0.0
         bench = socket.socket(socket.AF_UNIX)
         bench.connect(os.environ[VARIABLE])
@@ -56,9 +57,32 @@ class Turns:
             case self._warm:
                 self._begun = time.perf_counter()
             case 0:
-                speed = self._timed / (time.perf_counter() - self._begun)
+                speed = self._timed * self._size / (time.perf_counter() - self._begun)
                 print(speed, file=self._lines, flush=True)
                 self._lines.readline()
+
+
+class FromFirstStep:
+    """Turns that begin after a first step, with which a contender's start ends.
+
+    Args:
+        warm: as for Turns.
+        timed: as for Turns.
+        size: as for Turns.
+    """
+
+    def __init__(self, warm: int, timed: int, size: int) -> None:
+        self._sizes = warm, timed, size
+        self._turns: Turns | None = None
+        self._done = 0
+
+    def step(self) -> None:
+        """Sleep between turns; call it after every step."""
+        if self._turns is None:
+            self._turns = Turns(*self._sizes)
+        else:
+            self._done += 1
+            self._turns.step(self._done)
 
 
 class Frozen:
@@ -75,6 +99,9 @@ class Frozen:
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._log = Path(self._folder.name, "log")
+        self._begun = time.perf_counter()
+        #: Seconds from its start until it was ready, once it is.
+        self.ready = 0.0
         with self._log.open("wb") as log:
             self._process = psutil.Popen(
                 command, env={**os.environ, **env}, stdout=log, stderr=log,
@@ -90,6 +117,7 @@ class Frozen:
                     raise self.failure("ended")
                 if time.monotonic() > deadline:
                     raise self.failure("did not start")
+            self.ready = time.perf_counter() - self._begun
         except BaseException:
             self.close()
             raise
@@ -169,7 +197,7 @@ class Contender(Frozen):
         return True
 
     def turn(self) -> float:
-        """Let it train for a while; its steps per second."""
+        """Let it train for a while; its speed, as Turns has it."""
         with self.awake():
             print(file=self._lines, flush=True)
             try:

@@ -87,6 +87,31 @@ def test_a_worker_and_then_the_run_are_killed(start: Start, tmp_path: Path, fold
     assert (run / "learning-curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_finished_training_that_is_asked_for_predictions_only_predicts(
+    start: Start, tmp_path: Path, folder: Path
+) -> None:
+    options = ("--data-uri", folder, "--num-epochs", 1)
+    trained = start(*options)
+    _, errors = trained.communicate(timeout=200)
+    assert trained.returncode == 0, errors
+    run = tmp_path / "image-training"
+    first = json.loads((run / "result.json").read_text())
+
+    cut = start(*options, "--pipeline")
+    events(cut, is_done("train"))
+    cut.kill()
+    cut.wait(timeout=60)
+    again = start(*options, "--pipeline")
+    seen = events(again, lambda event: event["event"] == "result")
+    assert again.wait(timeout=60) == 0
+    done = [(event["step"], event["again"]) for event in seen if event["event"] == "step_done"]
+    assert done == [("train", True), ("predict", False)]
+    result = json.loads((run / "result.json").read_text())
+    assert result["history"] == first["history"]
+    assert result["perf_metrics"] == first["perf_metrics"]
+    assert result["pipeline"]["images"] == len(pq.read_table(run / "predictions")) == IMAGES
+
+
 def test_parquet_with_a_corrupt_image(start: Start, tmp_path: Path) -> None:
     kinds = list(shapes.SHAPES)
     images = [shapes.draw(kinds[n % 4], 64, 0, n) for n in range(8)]

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 import ray
+from ray._private.utils import get_num_cpus
 from ray.exceptions import RayError
 from ray.experimental import internal_kv
 from ray.util.placement_group import placement_group, remove_placement_group
@@ -28,11 +29,13 @@ WAY_OUT = "fewer --num-workers or --cpus-per-worker"
 
 
 @contextlib.contextmanager
-def connected(*, verbose: bool) -> Iterator[None]:
+def connected(*, verbose: bool, beside: int = 0) -> Iterator[None]:
     """A connection to the cluster of RAY_ADDRESS, or to a Ray of our own on this machine.
 
     Args:
         verbose: print what Ray and the workers log.
+        beside: how many CPUs a Ray of our own counts more than there are, for tasks that take
+            little time beside workers on all cores, as a DataLoader's processes do.
 
     Raises:
         UserError: the cluster cannot be reached.
@@ -54,6 +57,7 @@ def connected(*, verbose: bool) -> Iterator[None]:
         ray.init(
             # Without an address Ray joins whatever was last started here, be it gone.
             address=None if on_a_cluster() else "local",
+            num_cpus=None if on_a_cluster() else cores() + beside,
             log_to_driver=verbose,
             logging_level=logging.INFO if verbose else logging.ERROR,
             include_dashboard=None if verbose else False,
@@ -75,6 +79,11 @@ def connected(*, verbose: bool) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def cores() -> int:
+    """CPUs of this machine, or of a container's share of it, as Ray counts them."""
+    return int(get_num_cpus())
 
 
 def on_a_cluster() -> bool:

@@ -34,7 +34,9 @@ def job_options(workload: str) -> Decorator:
     )
 
 
-def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False) -> Decorator:
+def run_options(
+    workload: str, *, num_workers: int = 2, in_process: bool = False, all_cores: bool = False
+) -> Decorator:
     """The options of every training: the fields of `rayworks.common.run.Run`.
 
     `--resume/--fresh` comes as `fresh`.
@@ -43,6 +45,8 @@ def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False
         workload: its command; the run's name unless told otherwise.
         num_workers: how many workers by default.
         in_process: whether 0 workers train in this process.
+        all_cores: whether the workers share all cores of this machine by default, where they have
+            enough to do in a step; else each has one.
     """
     none = "; 0 trains in this process, without Ray" if in_process else ""
     return together(
@@ -62,7 +66,12 @@ def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False
         ),
         click.option(
             "--cpus-per-worker",
-            default=1,
+            type=int,
+            default=None if all_cores else 1,
+            show_default="this machine's, shared by the workers; on a cluster 1"
+            if all_cores
+            else True,
+            callback=_shared_cores,
             envvar="CPUS_PER_WORKER",
             help="CPUs reserved for a worker, and torch threads in it.",
         ),
@@ -80,6 +89,17 @@ def run_options(workload: str, *, num_workers: int = 2, in_process: bool = False
         ),
         job_options(workload),
     )
+
+
+def _shared_cores(context: click.Context, option: click.Parameter, value: int | None) -> int:
+    """The number that was given, or else a worker's share of this machine's cores."""
+    if value is not None:
+        return value
+    from rayworks.common import cluster  # late: Ray comes with it
+
+    # Those that share are known: their option comes before.
+    workers = max(1, context.params["num_workers"])
+    return 1 if cluster.on_a_cluster() else max(1, cluster.cores() // workers)
 
 
 def together(*options: Decorator) -> Decorator:

@@ -46,7 +46,7 @@ NAME = "doggos"
 @click.option(
     "--smoke-test", is_flag=True, help="Generated images and the tiny model, to see that all works."
 )
-@run_options(NAME, num_workers=1)
+@run_options(NAME, num_workers=1, all_cores=True)
 def doggos(smoke_test: bool, **options: Any) -> None:
     """Embed images with CLIP, train a classifier over the embeddings, and evaluate it.
 

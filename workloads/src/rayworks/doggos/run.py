@@ -51,7 +51,8 @@ def run(config: Config, started: float) -> dict[str, Any]:
         return tracking.wanted() and result.get("registered") is None
 
     begin = begun(config, wants_more=unregistered)
-    with begin as (store, emit), cluster.connected(verbose=config.verbose):
+    connected = cluster.connected(verbose=config.verbose, beside=1)
+    with begin as (store, emit), connected:
         moments["connected"] = time.time()
         if images.left_out:
             why = "they lie in no folder of a class"

@@ -61,13 +61,14 @@ NAME = "image-training"
     envvar="TEST_OUTPUT_JSON",
     help="Another file for the timings, as the sample writes them.",
 )
-@run_options(NAME, num_workers=1)
+@run_options(NAME, num_workers=1, all_cores=True)
 def image_training(smoke_test: bool, test_output_json: Path | None, **options: Any) -> None:
     """Train ResNet-18 on folders of images, read by Ray Data, data-parallel over Ray workers.
 
     Leaves result.json, learning-curve.png, model.pt and checkpoints in STORAGE_PATH/RUN_NAME, and
     with --pipeline predictions/. Started again before its end, a run goes on from its last
-    checkpoint, and does not repeat a step that is done.
+    checkpoint, and does not repeat a step that is done: a training that has ended, asked again
+    with --pipeline, only predicts.
 
     \b
     On a laptop:  rayworks image-training --smoke-test --pipeline

@@ -20,7 +20,7 @@ class Config(Run):
 
     SETTINGS: ClassVar[tuple[str, ...]] = (
         "data_uri", "data_size_gb", "weights", "num_epochs", "batch_size", "lr", "momentum",
-        "seed", "on_corrupt", "pipeline",
+        "seed", "on_corrupt",
     )  # fmt: skip
 
     data_uri: str

@@ -45,13 +45,17 @@ def run(config: Config, started: float, test_output_json: Path | None = None) ->
     moments["data"] = time.time()
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     ray.data.DataContext.get_current().enable_progress_bars = False
-    with begun(config) as (store, emit):
+
+    def lacks_predictions(result: dict[str, Any]) -> bool:
+        return config.pipeline and "pipeline" not in result
+
+    with begun(config, wants_more=lacks_predictions) as (store, emit):
         gigabytes = f"{found.gigabytes:.4g}GB data from {found.uri}"
         emit(_said(f"Running Pytorch image model training with {gigabytes}"))
         emit(_said(f"Training for {config.num_epochs} epochs with {config.num_workers} workers."))
         emit(_said(f"Running {'GPU' if config.use_gpu else 'CPU'} training with {gigabytes}"))
         steps = Steps(store, emit)
-        with cluster.connected(verbose=config.verbose):
+        with cluster.connected(verbose=config.verbose, beside=1):
             moments["connected"] = time.time()
 
             def train() -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""The contenders of bench.images: ResNet-18 trained in turns, on Ray or by a loop of its own.
+
+`python -m bench.resnet FOLDER make` makes the images; `… FOLDER ray` is `rayworks image-training`
+over them, on a Ray of its own; `… FOLDER loop PROCESSES` the loop, with so many processes of its
+DataLoader.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from bench.images import ROUNDS
+from bench.turns import FromFirstStep
+from rayworks.common import shapes
+from rayworks.common.images import Files, decode, find
+from rayworks.image_training import loop, worker
+from rayworks.image_training.config import Config
+from rayworks.image_training.data import CROP, READ
+from rayworks.image_training.model import Network
+from rayworks.image_training.run import run
+
+BATCH, LR, MOMENTUM = 32, 1e-3, 0.9
+CORES = os.cpu_count() or 1
+
+#: Steps of a turn that do not count, in which Ray's processes make up for what they missed, and
+#: those that do.
+WARM, TIMED = 1, 2
+
+#: One epoch suffices for all turns, with some to spare.
+IMAGES = BATCH * (1 + (1 + ROUNDS) * (WARM + TIMED) + 8)
+
+
+class TakingTurns(loop.Training):
+    """Training in turns."""
+
+    def epoch(
+        self, batches: Iterable[dict[str, Tensor]], on_step: Callable[[int], None]
+    ) -> loop.Epoch:
+        """Train one epoch, and sleep between turns."""
+        turns = FromFirstStep(WARM, TIMED, BATCH)
+
+        def on_step_in_turns(images: int) -> None:
+            on_step(images)
+            turns.step()
+
+        return super().epoch(batches, on_step_in_turns)
+
+
+_on_ray = worker.on_ray
+
+
+def on_ray(job: dict[str, Any]) -> worker.Outcome | None:
+    """A Ray Train worker of the workload."""
+    loop.Training = TakingTurns  # type: ignore[misc]
+    return _on_ray(job)
+
+
+def _with_ray(folder: str) -> None:
+    worker.on_ray = on_ray
+    with tempfile.TemporaryDirectory() as storage:
+        config = Config(
+            workload="bench", data_uri=folder, data_size_gb=1, weights="none", num_epochs=1,
+            batch_size=BATCH, lr=LR, momentum=MOMENTUM, num_workers=1, cpus_per_worker=CORES,
+            storage_path=storage, run_name="bench",
+        )  # fmt: skip
+        run(config, time.time())
+
+
+class Folder(Dataset[tuple[Tensor, int]]):
+    """Images and the numbers of their folders."""
+
+    def __init__(self, files: Files) -> None:
+        self._paths = files.paths
+        classes = sorted({files.folder(path) for path in files.paths})
+        self._labels = [classes.index(files.folder(path)) for path in files.paths]
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._paths)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        """Bytes (224, 224, 3), and the label."""
+        pixels = decode(Path(self._paths[number]).read_bytes(), READ, CROP)
+        return torch.from_numpy(pixels), self._labels[number]
+
+
+def _loop(folder: str, processes: int) -> None:
+    """The training as one writes it without Ray."""
+    torch.manual_seed(0)
+    network = Network().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(network.parameters(), lr=LR, momentum=MOMENTUM, fused=True)
+    loader = DataLoader(
+        Folder(find(folder, "")), BATCH, shuffle=True, num_workers=processes, drop_last=True
+    )
+    turns = FromFirstStep(WARM, TIMED, BATCH)
+    for images, labels in loader:
+        loss = nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        turns.step()
+
+
+if __name__ == "__main__":
+    # By its full name: Ray's workers import this module, and must find the same functions.
+    from bench import resnet
+
+    match sys.argv[1:]:
+        case where, "make":
+            shapes.generated(where, IMAGES, READ)
+        case where, "ray":
+            resnet._with_ray(where)
+        case where, _, processes:
+            resnet._loop(where, int(processes))
