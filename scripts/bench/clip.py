@@ -60,7 +60,7 @@ class TakingTurns(clip.Embed):
 
 
 def _with_ray(folder: str) -> None:
-    clip.Embed = TakingTurns  # type: ignore[misc]
+    clip.Embed = TakingTurns  # type: ignore[misc, assignment]
     with tempfile.TemporaryDirectory() as storage, connected(verbose=False, beside=1):
         config = Config(
             workload="bench", data=f"{folder}/images", model=f"{folder}/model", num_workers=1,

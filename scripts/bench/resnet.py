@@ -106,7 +106,7 @@ def _loop(folder: str, processes: int) -> None:
     for images, labels in loader:
         loss = nn.functional.cross_entropy(network(images), labels)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         turns.step()
 
