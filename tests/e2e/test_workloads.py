@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from running import Start, starter
 from s3_server import BUCKET, KEYS, s3
@@ -44,18 +45,17 @@ SERVED = {"mnist", "tune-fashion-mnist"}
 
 JOBS = [n for n, what in descriptions().items() if what.chart == "ray-job" and n not in SERVED]
 
-#: Where the image has what .venv-dev has too, in the same versions.
-IMAGE_PACKAGES = Path("/opt/rayworks/lib/python3.11/site-packages")
-
-#: A text that is part of both. (`pydoc` is not the same in two patch versions of Python.)
-TEXT = Path("numpy/__init__.pyi")
+#: A text that the image has, and the same one here: both have the same version of numpy. (`pydoc`
+#: is not the same in two patch versions of Python.)
+TEXT_THERE = "/opt/rayworks/lib/python3.11/site-packages/numpy/__init__.pyi"
+TEXT_HERE = str(Path(numpy.__file__).with_suffix(".pyi"))
 
 #: For a shorter run than the workload's own settings on the local cluster, or one whose numbers do
 #: not depend on the machine.
 VARIABLES: dict[str, dict[str, Any]] = {
     "data-pipeline": {"BLOCKS": "2"},  # files, else one for each CPU
     "fashion-mnist": {"EPOCHS": "5"},
-    "fine-tune": {"EPOCHS": "1", "DATASET": None, "TEXT": str(IMAGE_PACKAGES / TEXT)},
+    "fine-tune": {"EPOCHS": "1", "DATASET": None, "TEXT": TEXT_THERE},
     "image-training": {"NUM_EPOCHS": "1"},
     "tune-fashion-mnist": {"TRIALS": "4", "EPOCHS": "9"},
 }
@@ -114,7 +114,7 @@ def variables(job: Job, storage: Path) -> dict[str, str]:
         if "value" in one and one["name"] not in places and not one["name"].startswith("RAY_")
     }
     if "TEXT" in told:
-        told["TEXT"] = str(Path(sys.prefix, *IMAGE_PACKAGES.parts[3:], TEXT))
+        told["TEXT"] = TEXT_HERE
     return {**told, "STORAGE_PATH": str(storage), "PYTHONPATH": ENV["PYTHONPATH"]}
 
 
@@ -246,12 +246,12 @@ def trials(result: dict[str, Any]) -> dict[str, list[float]]:
     }
 
 
-def test_results_and_checkpoints_go_to_an_object_store(tmp_path: Path) -> None:
+def test_results_and_checkpoints_go_to_an_object_store(s3_python: Path, tmp_path: Path) -> None:
     node = box.running()
     assert node is not None
     storage = f"s3://{BUCKET}/runs"
     # on this machine, at its end of the link to the node
-    with s3(str(ipaddress.ip_address(node.address) - 1)) as url:
+    with s3(s3_python, str(ipaddress.ip_address(node.address) - 1)) as url:
         told = {**KEYS, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1"}
         values = {
             "global": {"ray": {"storage": {"claim": "", "uri": storage}}},
