@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Deployed
+from support import Deployed, eventually
 
 from deploy.environments import environment
 from deploy.platform import namespace_object
@@ -64,6 +64,10 @@ CHANGES: dict[str, Values] = {
     "workers.rayStartParams": group(rayStartParams={"object-manager-port": "8076"}),
     "autoscaling": {
         "autoscaling": {"enabled": True, "upscalingMode": "Aggressive"},
+        "workers": {"a": {"maxReplicas": 3}},
+    },
+    "autoscaling.version, idleTimeoutSeconds": {
+        "autoscaling": {"enabled": True, "version": "v1", "idleTimeoutSeconds": 30},
         "workers": {"a": {"maxReplicas": 3}},
     },
     "auth.existingSecret": {"auth": {"existingSecret": "own"}},
@@ -186,6 +190,45 @@ def test_a_cluster_takes_a_change_and_its_reverse(
     namespace: Deployed, tmp_path: Path, name: str
 ) -> None:
     there_and_back(namespace, tmp_path, "ray-cluster", "rayclusters", CLUSTER, CHANGES[name])
+
+
+def test_a_token_outlives_an_upgrade(namespace: Deployed, tmp_path: Path) -> None:
+    upgrade("ray-cluster", CLUSTER, tmp_path)
+
+    def token() -> dict[str, Any] | None:
+        return namespace.kube.find("secret", "ray-cluster", NAMESPACE)
+
+    before = eventually(token, 60, "a token by the operator")
+    upgrade("ray-cluster", merge(CLUSTER, CHANGES["image"]), tmp_path)
+    after = token()
+    assert after
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["data"] == before["data"]
+
+
+def test_a_cluster_takes_its_state_to_redis_and_keeps_it_there(
+    namespace: Deployed, tmp_path: Path
+) -> None:
+    def tolerant(address: str) -> Values:
+        # it is not there to be cleaned up
+        redis = {"redis": {"address": address}, "deletionTimeoutSeconds": 1}
+        return merge(CLUSTER, {"gcsFaultTolerance": {"enabled": True, **redis}})
+
+    def finalizers() -> list[str]:
+        (found,) = namespace.kube.list("rayclusters", NAMESPACE)
+        return list(found["metadata"].get("finalizers", []))
+
+    upgrade("ray-cluster", CLUSTER, tmp_path)
+    before = namespace.uid("rayclusters", NAMESPACE)
+    upgrade("ray-cluster", tolerant("redis:6379"), tmp_path)
+    upgrade("ray-cluster", tolerant("other:6379"), tmp_path)
+    assert namespace.uid("rayclusters", NAMESPACE) == before
+    eventually(finalizers, 60, "the operator's finalizer")
+    with pytest.raises(AssertionError, match="the state of the cluster that runs is in Redis"):
+        upgrade("ray-cluster", CLUSTER, tmp_path)
+    command = [tool("helm"), "--kubeconfig", str(namespace.kube.kubeconfig), "uninstall"]
+    subprocess.run([*command, "ray-cluster", "--namespace", NAMESPACE, "--wait"], check=True)
+    eventually(lambda: not namespace.kube.list("rayclusters", NAMESPACE), 60, "no cluster")
 
 
 def test_a_job_takes_each_change_and_runs_again_only_when_what_runs_has_changed(

@@ -36,7 +36,7 @@ What a schema cannot say. ray-operator.validate (list ROOT GLOBAL).
 {{- range $name := keys $values.rayPods.env }}{{ include "ray.validateVariable" (list (printf "rayPods.env.%s" $name) $name) }}{{ end -}}
 {{- range $kind := list "headSidecars" "workerSidecars" -}}
 {{- range $name, $container := get $values.rayPods $kind -}}
-{{- if $container -}}
+{{- with $container -}}
 {{- $path := printf "rayPods.%s.%s" $kind $name -}}
 {{- $image := $container.image | default "" -}}
 {{- if has $name (list "autoscaler" "packages" "ray-head" "ray-job-submitter" "ray-worker" "tls" "wait-gcs-ready") -}}
