@@ -18,7 +18,7 @@ from bench import rounds
 from bench.rounds import Peer, ratios
 
 #: How often all are started anew, and the rounds of a start that count.
-STARTS, ROUNDS = int(os.environ.get("XS", 3)), 2
+STARTS, ROUNDS = 3, 2
 
 #: Ray Data decodes ahead until half of the object store is full. A small one is full before the
 #: first turn ends; from then on each image that is trained on makes room to decode another.

@@ -85,34 +85,30 @@ def test_the_pipeline_writes_each_row_once_whatever_the_blocks(
         assert values.std() == pytest.approx(1)
 
 
-def children(pid: int, title: str) -> list[int]:
-    """The processes under another that call themselves so."""
+def workers(pid: int) -> list[int]:
+    """Ray Train's workers under a process."""
     found = []
     for child in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            if child.cmdline()[:1] and title in child.cmdline()[0]:
+            if child.cmdline()[:1] and "RayTrainWorker" in child.cmdline()[0]:
                 found.append(child.pid)
     return found
 
 
-#: Enough for a worker to be caught in the midst of them.
-ROUNDS = 400
-
-
 @pytest.mark.full
 def test_boosting_goes_on_after_a_worker_is_killed(rayworks: Start, tmp_path: Path) -> None:
-    words = ("xgboost-benchmark", "--data-size-gb", 0.01, "--rounds", ROUNDS)
+    words = ("xgboost-benchmark", "--data-size-gb", 0.01, "--rounds", 12)
     done(rayworks(*words, "--run-name", "whole", "--num-workers", 1))
     cut = rayworks(*words, "--run-name", "cut", "--num-workers", 1)
     assert cut.stdout is not None
     for line in cut.stdout:
-        if json.loads(line).get("epoch", 0) >= ROUNDS / 3:
+        if json.loads(line).get("epoch") == 4:
             break
-    (worker,) = children(cut.pid, "RayTrainWorker")
+    (worker,) = workers(cut.pid)
     os.kill(worker, signal.SIGKILL)
     said = done(cut)
     resumed = [json.loads(line) for line in said.splitlines() if '"resumed"' in line]
-    assert [1 <= event["after_epoch"] < ROUNDS for event in resumed] == [True]
+    assert [event["after_epoch"] >= 3 for event in resumed] == [True]
     (results,) = [line for line in said.splitlines() if line.startswith("Results: ")]
     assert "'training_time': " in results
     assert "'prediction_time': " in results
@@ -122,7 +118,7 @@ def test_boosting_goes_on_after_a_worker_is_killed(rayworks: Start, tmp_path: Pa
         return found
 
     whole, again = result("whole"), result("cut")
-    assert [epoch["epoch"] for epoch in again["history"]] == list(range(1, ROUNDS + 1))
+    assert [epoch["epoch"] for epoch in again["history"]] == list(range(1, 13))
     assert again["history"][-1]["logloss"] == pytest.approx(whole["history"][-1]["logloss"])
     assert again["accuracy"] == pytest.approx(whole["accuracy"], abs=1e-3)
     assert whole["accuracy"] > 0.85
@@ -159,9 +155,7 @@ sys.stdin.readline()
 
 
 @pytest.mark.full
-def test_a_killed_replica_and_a_killed_proxy_are_replaced_and_the_report_tells(
-    start: Start,
-) -> None:
+def test_a_killed_replica_is_replaced_and_the_report_tells(start: Start) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -171,7 +165,7 @@ def test_a_killed_replica_and_a_killed_proxy_are_replaced_and_the_report_tells(
         if line == "serving\n":
             break
     url = f"http://127.0.0.1:{port}/sleepy-pid/serve"
-    seconds = 12 * SILENCE
+    seconds = 6 * SILENCE
     watch = start("-m", "rayworks", "sleepy-pid", "watch", url, "--seconds", seconds)
     assert watch.stdout is not None
     seen = [json.loads(next(watch.stdout)) for _ in range(2)]
@@ -179,17 +173,11 @@ def test_a_killed_replica_and_a_killed_proxy_are_replaced_and_the_report_tells(
         victim = int(answer.read())
     assert victim in {event["pid"] for event in seen}
     os.kill(victim, signal.SIGKILL)
-    heir = next(event for line in watch.stdout if "pid" in (event := json.loads(line)))
-    (proxy,) = children(service.pid, "ray::ProxyActor")
-    os.kill(proxy, signal.SIGKILL)
     report = json.loads(done(watch).splitlines()[-1])
     assert report["requests"] == seconds * 10
     assert report["failures"] < report["requests"] / 2
     assert len(report["pids"]) == 3
     (replaced,) = report["replacements"]
-    assert (replaced["lost"], replaced["by"]) == (victim, heir["pid"])
+    assert replaced["lost"] == victim
+    assert replaced["by"] == report["pids"][-1]
     assert 1 <= replaced["took_s"] < seconds
-    # Without a proxy nothing answers; a new one takes up the old one's replicas.
-    assert max(outage["failures"] for outage in report["outages"]) > 1
-    assert all(outage["recovered_s"] is not None for outage in report["outages"])
-    assert children(service.pid, "ray::ProxyActor") not in ([], [proxy])

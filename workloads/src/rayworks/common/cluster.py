@@ -44,20 +44,21 @@ def connected(*, verbose: bool, beside: int = 0) -> Iterator[None]:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
     # How long its controller waits for room before it looks up: see `patience`.
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "10")
-    if not on_a_cluster():
+    own = not on_a_cluster()
+    if own:
         # An actor that sees when a node is about to be taken away, which then counts as no failure.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     # A Ray of our own gives its workers a niceness of 15, which costs a training loop with steps of
     # 4 ms some 2 % (2 workers on 2 cores); without Ray it would have none either.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    if not verbose:
+    if own and not verbose:
         # Statistics of each process for a dashboard that we do not start.
         os.environ.setdefault("REPORTER_UPDATE_INTERVAL_MS", "3600000")
     try:
         ray.init(
             # Without an address Ray joins whatever was last started here, be it gone.
-            address=None if on_a_cluster() else "local",
-            num_cpus=None if on_a_cluster() else cores() + beside,
+            address="local" if own else None,
+            num_cpus=cores() + beside if own else None,
             log_to_driver=verbose,
             logging_level=logging.INFO if verbose else logging.ERROR,
             include_dashboard=None if verbose else False,
@@ -68,7 +69,7 @@ def connected(*, verbose: bool, beside: int = 0) -> Iterator[None]:
             f"no Ray at {address}: {error}",
             "unset RAY_ADDRESS to run on this machine alone",
         ) from error
-    if not on_a_cluster() and not verbose:
+    if own and not verbose:
         # It watches the files of all workers for lines that nobody wants to see.
         ray._private.worker._global_node.kill_log_monitor(check_alive=False)  # type: ignore[attr-defined]
     for library in ("ray.train", "ray.data"):

@@ -1,9 +1,9 @@
 """Ray Train without actors that a run has no use for, or attempts that are in vain.
 
-Its controller runs in the driver.
 Each actor is a Python process: it takes seconds of a core to start, just when the workers import
 torch, and then wakes a hundred times a second. Where they share the workers' cores and a step takes
-milliseconds, each costs 1 to 2 % of the throughput (2 workers on 2 cores, 4 ms a step).
+milliseconds, each costs 1 to 2 % of the throughput (2 workers on 2 cores, 4 ms a step). So the
+controller, too, runs in the driver.
 """
 
 from __future__ import annotations

@@ -27,10 +27,6 @@ MODEL = "model.ubj"
 #: The model's attribute that holds each round's numbers, as JSON.
 HISTORY = "history"
 
-#: How much of the training's time checkpoints may take: a round of a small table takes less time
-#: than to save it, and Ray Train takes in no more than one checkpoint each time it looks.
-SAVING = 0.05
-
 #: The panels of the learning curve, and what each shows.
 PANELS = {"log loss": {"logloss": "training"}, "error": {"error": "training"}}
 
@@ -80,22 +76,14 @@ def on_ray(job: dict[str, Any]) -> tuple[Trained | None, dict[str, float]]:
         cluster.tell(job["ear"], {"event": "resumed", "after_epoch": done, "epochs": config.rounds})
 
     class Report(xgboost.callback.TrainingCallback):
-        """Tells of each round, and saves the last and those before as often as SAVING allows."""
-
-        due = 0.0
+        """Saves and tells of each round."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             numbers = {name: float(values[-1]) for name, values in evals_log["train"].items()}
             last = {"epoch": model.num_boosted_rounds(), **numbers}
             history.append(last)
-            begin = time.monotonic()
-            # All save or none: Ray Train waits for all.
-            now = last["epoch"] == config.rounds or begin >= self.due
-            if xgboost.collective.broadcast(now, 0):
-                model.set_attr(**{HISTORY: json.dumps(history)})
-                _report(model, last)
-                end = time.monotonic()
-                self.due = end + (end - begin) / SAVING
+            model.set_attr(**{HISTORY: json.dumps(history)})
+            _report(model, last)
             if rank == 0:
                 cluster.tell(job["ear"], {"event": "epoch", "epochs": config.rounds, **last})
             return False
