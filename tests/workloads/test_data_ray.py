@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -169,6 +170,9 @@ def test_a_killed_replica_is_replaced_and_the_report_tells(start: Start) -> None
     watch = start("-m", "rayworks", "sleepy-pid", "watch", url, "--seconds", seconds)
     assert watch.stdout is not None
     seen = [json.loads(next(watch.stdout)) for _ in range(2)]
+    # Each has then answered after the other's first answer: who is first heard after another's last
+    # counts as having come in its place.
+    time.sleep(2)
     with urllib.request.urlopen(url, timeout=20) as answer:
         victim = int(answer.read())
     assert victim in {event["pid"] for event in seen}
