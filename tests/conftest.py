@@ -51,15 +51,26 @@ def deployed() -> Iterator[Deployed]:
         make("destroy")
 
 
+def _python(name: str) -> Path:
+    """The interpreter of an environment, which is made if it is not there."""
+    progress = Progress()
+    try:
+        venv.make(name, progress, quiet=True)
+    finally:
+        progress.close()
+    return venv.ENVIRONMENTS[name].path / "bin" / "python"
+
+
 @pytest.fixture(scope="session")
 def mlflow_python() -> Path:
     """The interpreter with what MLflow's image holds."""
-    progress = Progress()
-    try:
-        venv.make("mlflow", progress, quiet=True)
-    finally:
-        progress.close()
-    return venv.ENVIRONMENTS["mlflow"].path / "bin" / "python"
+    return _python("mlflow")
+
+
+@pytest.fixture(scope="session")
+def s3_python() -> Path:
+    """The interpreter with a server of S3."""
+    return _python("s3")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A server of S3, for tests; its objects lie in memory."""
+"""A server of S3, for tests: moto's. Its objects lie in memory."""
 
 from __future__ import annotations
 
@@ -11,17 +11,6 @@ from pathlib import Path
 from running import free_port
 from support import eventually
 
-from tools import build
-from tools.catalogue import Tool
-
-S3 = Tool(
-    name="gofakes3-1.2.0",
-    module="github.com/johannesboyne/gofakes3",
-    groups=(),
-    binaries={"gofakes3": None},
-    home=Path(__file__).parent,
-)
-
 BUCKET = "bucket"
 
 #: Whose signatures it does not look at.
@@ -29,26 +18,28 @@ KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 @contextmanager
-def s3(address: str = "127.0.0.1") -> Iterator[str]:
+def s3(python: Path, address: str = "127.0.0.1") -> Iterator[str]:
     """The server with an empty bucket; its URL.
 
     Args:
+        python: the interpreter that has it, the fixture `s3_python`.
         address: of this machine, at which it answers.
     """
-    host = f"{address}:{free_port()}"
-    program = build.made(S3) / "bin" / "gofakes3"
-    options = ["-backend", "memory", "-initialbucket", BUCKET, "-host", host]
-    with subprocess.Popen([program, *options], stderr=subprocess.DEVNULL) as server:
+    port = free_port()
+    url = f"http://{address}:{port}"
+    command = [python, "-m", "moto.server", "-H", address, "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            eventually(lambda: _answers(f"http://{host}/{BUCKET}"), 30, "an empty bucket")
-            yield f"http://{host}"
+            eventually(lambda: _makes(f"{url}/{BUCKET}"), 60, "a bucket")
+            yield url
         finally:
             server.terminate()
 
 
-def _answers(url: str) -> bool:
+def _makes(bucket: str) -> bool:
+    request = urllib.request.Request(bucket, method="PUT")  # noqa: S310 - this machine
     try:
-        with urllib.request.urlopen(url, timeout=10):  # noqa: S310 - this machine
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
             return True
     except OSError:
         return False

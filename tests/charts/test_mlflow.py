@@ -510,9 +510,9 @@ def _cleared(release: Release, run_id: str) -> bool:
 
 
 @pytest.fixture
-def bucket() -> Iterator[str]:
+def bucket(s3_python: Path) -> Iterator[str]:
     """A server of S3 with an empty bucket; its URL."""
-    with s3() as url:
+    with s3(s3_python) as url:
         yield url
 
 

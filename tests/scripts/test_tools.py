@@ -55,6 +55,7 @@ class Checkout:
             "scripts/requirements.lock",
             "requirements-dev.lock",
             "images/mlflow/requirements.lock",
+            "tests/s3/requirements.lock",
         ):
             (folder / lock).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / lock, folder / lock)
@@ -511,6 +512,7 @@ def test_a_built_tool_prints_the_version_of_its_wrapper(tool: Tool) -> None:
 
 LOCKS = [ROOT / f"{name}.lock" for name in ("scripts/bootstrap", "scripts/requirements")]
 LOCKS += [ROOT / f"{name}.lock" for name in ("workloads/requirements", "requirements-dev")]
+LOCKS += [ROOT / "tests" / "s3" / "requirements.lock"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))

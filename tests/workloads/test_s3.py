@@ -29,9 +29,9 @@ STORAGE = f"s3://{BUCKET}/runs"
 
 
 @pytest.fixture(autouse=True)
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def server(s3_python: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The store, empty, as the clients of this test and what it starts find it."""
-    with s3() as url:
+    with s3(s3_python) as url:
         for name, value in {**KEYS, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1"}.items():
             monkeypatch.setenv(name, value)
         yield

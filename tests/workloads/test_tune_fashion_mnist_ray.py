@@ -54,7 +54,7 @@ def served(command: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def test_a_search_survives_a_lost_trial_and_a_lost_driver(start: Start, tmp_path: Path) -> None:
     first = start()
     seen = events(first, trials(4))
-    lost = [child for child, name in ray_processes(first.pid).items() if "train" in name]
+    lost = [child for child, name in ray_processes(first.pid).items() if name == "ImplicitFunc"]
     assert lost, ray_processes(first.pid)
     os.kill(lost[0], signal.SIGKILL)
     seen += events(first, trials(4))
