@@ -130,6 +130,7 @@ def test_parquet_with_a_corrupt_image(start: Start, tmp_path: Path) -> None:
     _, errors = refused.communicate(timeout=200)
     assert refused.returncode == 1
     (error,) = [line for line in errors.splitlines() if line.startswith("error: ")]
-    assert error.startswith(f"error: training failed: {tmp_path}/parquet/part.parquet#")
+    path = f"{tmp_path}/parquet/part.parquet"
+    assert error.startswith(f"error: the images cannot be read: {path}#")
     assert " is corrupt: " in error
     assert error.endswith("; --on-corrupt skip goes on without it")

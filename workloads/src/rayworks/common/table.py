@@ -23,7 +23,7 @@ import ray.data
 from pyarrow import parquet
 from ray.exceptions import RayError
 
-from rayworks.common.errors import UserError
+from rayworks.common.errors import UserError, told
 from rayworks.common.storage import Store
 
 #: Rows of a chunk.
@@ -113,7 +113,8 @@ def failing(what: str) -> Iterator[None]:
         yield
     except (RayError, OSError, pa.ArrowException) as error:
         said = str(error).strip().splitlines() or [repr(error)]
-        raise UserError(f"{what}: {said[-1]}", "--verbose shows what Ray logs") from error
+        why = told(error) or said[-1]
+        raise UserError(f"{what}: {why}", "--verbose shows what Ray logs") from error
 
 
 def write(

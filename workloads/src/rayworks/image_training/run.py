@@ -38,6 +38,7 @@ def run(config: Config, started: float, test_output_json: Path | None = None) ->
 
     from rayworks.common import cluster
     from rayworks.common.images import listening
+    from rayworks.common.table import failing
     from rayworks.image_training import data, predict
 
     moments = {"started": started}
@@ -67,7 +68,7 @@ def run(config: Config, started: float, test_output_json: Path | None = None) ->
             if config.pipeline:
 
                 def infer() -> dict[str, Any]:
-                    with listening(emit) as bad:
+                    with listening(emit) as bad, failing("the prediction failed"):
                         brought = predict.predict(config, found, store, bad, emit)
                     return {**brought, "corrupt_images": len(bad.paths)}
 
@@ -107,6 +108,7 @@ def _train(
     import ray
 
     from rayworks.common.images import listening
+    from rayworks.common.table import failing
     from rayworks.image_training import data, predict, worker
 
     weights = None
@@ -116,11 +118,9 @@ def _train(
         weights = ray.put(pretrained(config.storage_path))
     with listening(emit) as corrupt:
         images = data.images(config, found, corrupt)
-        settings = {
-            "config": config,
-            "weights": weights,
-            "images": images.count() if found.files.parquet else len(found.files.paths),
-        }
+        with failing("the images cannot be read"):
+            count = images.count() if found.files.parquet else len(found.files.paths)
+        settings = {"config": config, "weights": weights, "images": count}
         outcome = fit(
             config, store, worker.on_ray, settings, emit, moments, datasets={"train": images}
         )
