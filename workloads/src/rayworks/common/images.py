@@ -1,7 +1,7 @@
 """Images in folders or Parquet files: found, decoded, and the corrupt ones counted.
 
-Read as bytes and decoded here, not by `ray.data.read_images`: that fails as a whole at the first
-file that is no image.
+Decoded here, not by `ray.data.read_images`: that fails as a whole at the first file that is no
+image.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,17 @@ from rayworks.common import cluster
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit, Event
 
+if TYPE_CHECKING:
+    import ray.data
+
 Pixels = NDArray[np.uint8]
 
 #: Names of files that are taken for images.
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 PARQUET = ".parquet"
+
+#: Files that a task has on their way at once, where they come over a network.
+STREAMS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,47 @@ def find(uri: str, hint: str) -> Files:
     raise UserError(f"{uri} has no images ({', '.join(IMAGES)}) and no {PARQUET} files", hint)
 
 
+def read(files: Files, paths: list[str], rows: int) -> ray.data.Dataset:
+    """The columns path and bytes of some files, in the order of the paths, so many a task.
+
+    `ray.data.read_binary_files` takes half as long for a file of 40 kB as its decoding does.
+
+    Args:
+        files: those that were found.
+        paths: those that are wanted.
+        rows: how many a task reads, and hands on together.
+    """
+    import pyarrow as pa
+    import ray.data
+
+    blocks = -(-len(paths) // rows)
+    numbers = ray.data.range(len(paths), override_num_blocks=blocks)
+    contents = partial(_contents, files.filesystem, ray.put(pa.array(paths)))
+    return numbers.map_batches(contents, batch_size=None)
+
+
+def _contents(filesystem: Any, known: Any, batch: dict[str, NDArray[Any]]) -> Any:
+    """Within a task: a table of the files with these numbers."""
+    import pyarrow as pa
+    import ray
+    from pyarrow.fs import LocalFileSystem  # type: ignore[import-untyped]
+
+    def content(path: str) -> bytes:
+        if isinstance(filesystem, LocalFileSystem):
+            return Path(path).read_bytes()
+        with filesystem.open_input_stream(path) as stream:
+            data: bytes = stream.read()
+        return data
+
+    paths = ray.get(known).take(batch["id"]).to_pylist()
+    if isinstance(filesystem, LocalFileSystem):
+        contents = [content(path) for path in paths]
+    else:
+        with ThreadPoolExecutor(STREAMS) as streams:
+            contents = list(streams.map(content, paths))
+    return pa.table({"path": paths, "bytes": pa.array(contents, pa.large_binary())})
+
+
 def decode(data: bytes, size: int, crop: int | None = None, *, stretch: bool = True) -> Pixels:
     """The pixels (crop, crop, 3) of an image file.
 
@@ -135,7 +184,7 @@ def decode(data: bytes, size: int, crop: int | None = None, *, stretch: bool = T
         ) from error
     edge = crop or size
     left, top = (image.width - edge) // 2, (image.height - edge) // 2
-    return np.array(image.crop((left, top, left + edge, top + edge)))
+    return np.asarray(image)[top : top + edge, left : left + edge]
 
 
 @dataclass(slots=True)

@@ -19,11 +19,10 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import ray.data
-from pyarrow import fs
 
 from rayworks.common import cluster, downloads
 from rayworks.common.errors import UserError, told
-from rayworks.common.images import Files, decode, each_decoded, listening
+from rayworks.common.images import Files, decode, each_decoded, listening, read
 from rayworks.common.progress import Emit
 from rayworks.common.storage import Store
 from rayworks.doggos import clip
@@ -83,7 +82,7 @@ def embed(config: Config, files: Files, emit: Emit) -> dict[str, Any]:
         1, config.resources, config.placement_timeout, emit, beside=[cluster.DATA_TASK]
     )
     cache = Cache(config)
-    hashed = _read(files, files.paths).map_batches(_hashed, batch_size=BATCH)
+    hashed = read(files, files.paths, BATCH).map_batches(_hashed, batch_size=BATCH)
     digests = {row["path"]: row["digest"] for row in hashed.take_all()}
     known, _ = cache.read()
     # One file for each content that is not known yet.
@@ -92,7 +91,7 @@ def embed(config: Config, files: Files, emit: Emit) -> dict[str, Any]:
     with listening(emit) as corrupt:
         if wanted:
             refuse = config.on_corrupt == "refuse"
-            new = _read(files, sorted(wanted.values())).map_batches(
+            new = read(files, sorted(wanted.values()), BATCH).map_batches(
                 partial(_decoded, edge, refuse, corrupt.ear), batch_size=BATCH
             )
             new = new.map_batches(
@@ -130,11 +129,6 @@ def embed(config: Config, files: Files, emit: Emit) -> dict[str, Any]:
         "corrupt": len(digests) - len(kept),
         "images_per_second": round(len(wanted) / seconds, 2),
     }
-
-
-def _read(files: Files, paths: list[str]) -> ray.data.Dataset:
-    filesystem: fs.FileSystem = files.filesystem
-    return ray.data.read_binary_files(paths, filesystem=filesystem, include_paths=True)
 
 
 def _hashed(batch: dict[str, NDArray[Any]]) -> dict[str, Any]:

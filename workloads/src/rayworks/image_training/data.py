@@ -15,7 +15,7 @@ import numpy as np
 import ray.data
 
 from rayworks.common.errors import UserError
-from rayworks.common.images import Corrupt, Files, decode, each_decoded, find
+from rayworks.common.images import Corrupt, Files, decode, each_decoded, find, read
 from rayworks.image_training.config import BUCKET, GENERATED, Config
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 #: Both sides of an image once it is read, as in the sample, and of the middle that is trained on.
 READ, CROP = 256, 224
 
-#: Images that a task decodes before it hands them on: 4.8 MB.
-ROWS = 32
+#: Images that a task decodes, and hands on together: 9.6 MB.
+ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,7 @@ def images(config: Config, source: Source, corrupt: Corrupt) -> ray.data.Dataset
     else:
         labels = {name: number for number, name in enumerate(source.classes)}
         rows = partial(_file_rows, source.files, labels)
-        raw = ray.data.read_binary_files(
-            shuffled, filesystem=source.files.filesystem, include_paths=True
-        )
+        raw = read(source.files, shuffled, ROWS)
     decoded = partial(_decoded, rows, config.on_corrupt == "refuse", corrupt.ear)
     return raw.map_batches(decoded, batch_size=ROWS)
 
