@@ -28,6 +28,9 @@ from rayworks.fine_tune.text import Blocks
 #: Beside the shards in a checkpoint: what is not a tensor.
 METADATA = "metadata.json"
 
+#: In the place of the token that follows a block's last one.
+NO_TOKEN = -100
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -163,10 +166,12 @@ class Training:
         tokens = tokens.long()
         with self.sharded.precision():
             logits = self.sharded.module(input_ids=tokens, use_cache=False).logits
+        # Left where they lie: without the last ones, the logits would be copied once more.
+        told = nn.functional.pad(tokens[:, 1:], (0, 1), value=NO_TOKEN)
         found = nn.functional.cross_entropy(
-            logits[:, :-1].float().transpose(1, 2), tokens[:, 1:], reduction="none"
+            logits.flatten(0, 1).float(), told.flatten(), ignore_index=NO_TOKEN, reduction="none"
         )
-        return found.mean(dim=1)
+        return found.view(told.shape).sum(dim=1) / (tokens.shape[1] - 1)
 
     def _over_ranks(self, total: Tensor) -> float:
         if self.place.world_size > 1:
