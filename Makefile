@@ -101,7 +101,7 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check format sweep test test-full bench
+.PHONY: check format sweep test test-full test-gpu bench
 check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
@@ -116,6 +116,9 @@ test: ready-all ## check, then the end-to-end run on a local cluster made for it
 
 test-full: ready-all ## test, then every scenario and fault: about two hours
 	@$(DEV) -m checks full
+
+test-gpu: ready-dev ## The trainings and the endpoint on this machine's GPU, some 5 minutes
+	@$(DEV) -m checks gpu
 
 bench: ready-all ## Training throughput and start-up time, about 15 minutes; the last line is JSON
 	@$(DEV) -m bench

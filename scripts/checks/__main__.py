@@ -1,8 +1,9 @@
-"""`python -m checks quick|all|full`: run every check to its end, then say which failed.
+"""`python -m checks quick|all|full|gpu`: run every check to its end, then say which failed.
 
 quick  no cluster: lint, types, unit tests, charts
 all    quick, then the end-to-end run on a local cluster that is made and taken away for it
 full   all, then every scenario and fault that takes long
+gpu    the trainings and the endpoint on this machine's GPU
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lib.paths import ROOT
 
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
-UNIT = ["-m", "not cluster and not full"]
+UNIT = ["-m", "not cluster and not full and not gpu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ def full() -> list[Check]:
     return [Check("scenarios and faults", [*PYTEST, "-v", "-m", "full", "tests"])]
 
 
+def gpu() -> list[Check]:
+    """Checks that need a GPU, and no cluster."""
+    return [Check("on a GPU", [*PYTEST, "-v", "-m", "gpu", "tests"])]
+
+
 def _run(check: Check, *, aloud: bool) -> Verdict:
     begun = time.monotonic()
     if aloud:
@@ -89,10 +95,13 @@ def _run(check: Check, *, aloud: bool) -> Verdict:
 
 def main(level: str) -> int:
     """Run the checks of a level; the number of those that failed."""
-    with ThreadPoolExecutor(max_workers=2) as lanes:
-        verdicts = list(lanes.map(lambda check: _run(check, aloud=False), quick()))
-    if level in {"all", "full"} and all(v.passed for v in verdicts):
-        slow = [*cluster(), *(full() if level == "full" else [])]
+    if level == "gpu":
+        verdicts, slow = [], gpu()
+    else:
+        with ThreadPoolExecutor(max_workers=2) as lanes:
+            verdicts = list(lanes.map(lambda check: _run(check, aloud=False), quick()))
+        slow = {"quick": [], "all": cluster(), "full": [*cluster(), *full()]}[level]
+    if all(v.passed for v in verdicts):
         verdicts += [_run(check, aloud=True) for check in slow]
     print("\nhow long each part took")
     for verdict in verdicts:
@@ -105,6 +114,6 @@ def main(level: str) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["quick"], ["all"], ["full"]):
-        sys.exit("usage: python -m checks quick|all|full")
+    if sys.argv[1:] not in (["quick"], ["all"], ["full"], ["gpu"]):
+        sys.exit("usage: python -m checks quick|all|full|gpu")
     sys.exit(1 if main(sys.argv[1]) else 0)

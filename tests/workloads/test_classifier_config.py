@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rayworks.classifier.config import Config
+from rayworks.common import cluster
 from rayworks.common.errors import UserError
 
 
@@ -56,6 +57,30 @@ def test_a_batch_is_shared_evenly_by_any_number_of_elastic_workers(config: Confi
 def test_a_worker_reserves_what_it_is_told(config: Config) -> None:
     worker = dataclasses.replace(config, num_workers=2, cpus_per_worker=3, use_gpu=True)
     assert worker.resources == {"CPU": 3.0, "GPU": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("workers", "there", "cluster_address", "used"),
+    [(1, 1, None, True), (2, 1, None, False), (2, 4, None, True), (1, 0, None, False),
+     (0, 1, None, False), (1, 1, "auto", False)],
+)  # fmt: skip
+def test_a_ray_of_our_own_uses_gpus_where_there_is_one_for_each_worker(
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    there: int,
+    cluster_address: str | None,
+    used: bool,
+) -> None:
+    monkeypatch.setattr(cluster, "gpus", lambda: there)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if cluster_address:
+        monkeypatch.setenv("RAY_ADDRESS", cluster_address)
+    told = dataclasses.replace(config, num_workers=workers, use_gpu=None)
+    assert told.use_gpu is used
+    assert told.configuration["use_gpu"] is used
+    for no in (False, True) if workers else (False,):
+        assert dataclasses.replace(told, use_gpu=no).use_gpu is no
 
 
 def test_where_and_how_a_run_is_made_does_not_change_its_settings(config: Config) -> None:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 import ray
+from ray._private.accelerators import NvidiaGPUAcceleratorManager
 from ray._private.utils import get_num_cpus
 from ray.exceptions import RayError
 from ray.experimental import internal_kv
@@ -85,6 +86,13 @@ def connected(*, verbose: bool, beside: int = 0) -> Iterator[None]:
 def cores() -> int:
     """CPUs of this machine, or of a container's share of it, as Ray counts them."""
     return int(get_num_cpus())
+
+
+def gpus() -> int:
+    """GPUs of this machine, those that CUDA_VISIBLE_DEVICES hides left out, as Ray counts them."""
+    visible = NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids()
+    there: int = NvidiaGPUAcceleratorManager.get_current_node_num_accelerators()
+    return there if visible is None else min(there, len(visible))
 
 
 def on_a_cluster() -> bool:

@@ -35,7 +35,12 @@ def job_options(workload: str) -> Decorator:
 
 
 def run_options(
-    workload: str, *, num_workers: int = 2, in_process: bool = False, all_cores: bool = False
+    workload: str,
+    *,
+    num_workers: int = 2,
+    in_process: bool = False,
+    all_cores: bool = False,
+    gpus: bool = True,
 ) -> Decorator:
     """The options of every training: the fields of `rayworks.common.run.Run`.
 
@@ -47,6 +52,7 @@ def run_options(
         in_process: whether 0 workers train in this process.
         all_cores: whether the workers share all cores of this machine by default, where they have
             enough to do in a step; else each has one.
+        gpus: whether it can compute on GPUs.
     """
     none = "; 0 trains in this process, without Ray" if in_process else ""
     return together(
@@ -75,7 +81,13 @@ def run_options(
             envvar="CPUS_PER_WORKER",
             help="CPUs reserved for a worker, and torch threads in it.",
         ),
-        click.option("--use-gpu/--no-use-gpu", envvar="USE_GPU", help="A GPU for each worker."),
+        click.option(
+            "--use-gpu/--no-use-gpu",
+            default=None if gpus else False,
+            show_default="where this machine has so many; on a cluster no" if gpus else True,
+            envvar="USE_GPU",
+            help="A GPU for each worker.",
+        ),
         click.option(
             "--fresh/--resume",
             help="Start anew, or go on with an unfinished run of this name and these settings.",

@@ -94,8 +94,8 @@ class Run(Job):
     """The fewest workers to go on with, where there is no room for all; None: all of them."""
     cpus_per_worker: int = 1
     """CPUs that Ray reserves for a worker, and torch threads in it."""
-    use_gpu: bool = False
-    """A GPU for each worker."""
+    use_gpu: bool | None = False
+    """A GPU for each worker; None: where a Ray of our own has so many."""
     fresh: bool = False
     """Start anew even if the run can be resumed."""
     max_failures: int = 3
@@ -107,6 +107,11 @@ class Run(Job):
         self.not_negative("num_workers", "max_failures")
         if self.min_workers is not None and not 1 <= self.min_workers <= self.num_workers:
             self.refuse("min_workers", f"must be from 1 to --num-workers, {self.num_workers}")
+        if self.use_gpu is None:
+            from rayworks.common import cluster  # late: Ray comes with it
+
+            suffice = not cluster.on_a_cluster() and 0 < self.num_workers <= cluster.gpus()
+            object.__setattr__(self, "use_gpu", suffice)  # the class is frozen
         if self.use_gpu and self.num_workers == 0:
             raise UserError("--use-gpu needs a Ray worker", "--num-workers 1")
 

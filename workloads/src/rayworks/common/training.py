@@ -136,7 +136,7 @@ def fit(
             train_loop_config={**settings, "ear": ear, "watched": at_terminal()},
             scaling_config=ScalingConfig(
                 num_workers=workers,
-                use_gpu=run.use_gpu,
+                use_gpu=bool(run.use_gpu),
                 resources_per_worker=run.resources,
             ),
             run_config=RunConfig(

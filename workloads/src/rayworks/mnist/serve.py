@@ -86,7 +86,8 @@ class Digits:
         """One request."""
         if request.method in {"GET", "HEAD"}:
             trained = self.trained
-            return JSONResponse({"checkpoint": trained.checkpoint, **trained.last})
+            about = {"checkpoint": trained.checkpoint, "device": trained.device}
+            return JSONResponse(about | trained.last)
         if request.method != "POST":
             return JSONResponse({"error": "POST an image"}, 405, {"Allow": "GET, HEAD, POST"})
         try:

@@ -25,7 +25,7 @@ NAME = "xgboost-benchmark"
 @click.option("--max-depth", default=6, help="Levels of a tree.")
 @click.option("--seed", default=0, help="Seed of the table.")
 @click.option("--smoke-test", is_flag=True, help="20,000 rows, 3 rounds, 1 worker.")
-@run_options(NAME, num_workers=1)
+@run_options(NAME, num_workers=1, gpus=False)
 def xgboost_benchmark(smoke_test: bool, **options: Any) -> None:
     """Time the training of gradient-boosted trees and their prediction, over Ray workers.
 
