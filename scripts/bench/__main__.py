@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from bench import embedding, images, pipeline, serve, startup, throughput
+from bench import embedding, images, language, pipeline, serve, startup, throughput
 from lib.errors import exits_cleanly
 
 #: Each prints its table and returns its figures. The cluster that the last one starts would take
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "serve": serve.measure,
     "images": images.measure,
     "embedding": embedding.measure,
+    "language": language.measure,
     "startup": startup.measure,
 }
 

@@ -2,7 +2,7 @@
 
 `python -m bench.clip FOLDER make` makes images and model; `… FOLDER ray` is the embed step of
 doggos on a Ray of its own; `… FOLDER loop PROCESSES` the loop, with so many processes of its
-DataLoader.
+DataLoader. On the GPU where there is one, else on all cores.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from bench.device import GPU, settle
 from bench.images import ROUNDS
 from bench.turns import FromFirstStep
 from rayworks.common import shapes
@@ -30,7 +31,7 @@ CORES = os.cpu_count() or 1
 EDGE = 256
 
 #: Batches of a turn that do not count, and those that do.
-WARM, TIMED = 1, 2
+WARM, TIMED = (50, 100) if GPU else (1, 2)
 
 #: Enough for all turns, with some to spare.
 IMAGES = BATCH * (1 + (1 + ROUNDS) * (WARM + TIMED) + 8)
@@ -50,7 +51,7 @@ class TakingTurns(clip.Embed):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._turns = FromFirstStep(WARM, TIMED, BATCH)
+        self._turns = FromFirstStep(WARM, TIMED, BATCH, settle)
 
     def embed(self, images: Pixels) -> NDArray[np.float32]:
         """As clip.Embed's; sleeps between turns."""
@@ -64,7 +65,8 @@ def _with_ray(folder: str) -> None:
     with tempfile.TemporaryDirectory() as storage, connected(verbose=False, beside=1):
         config = Config(
             workload="bench", data=f"{folder}/images", model=f"{folder}/model", num_workers=1,
-            cpus_per_worker=CORES, storage_path=storage, run_name="bench",
+            use_gpu=GPU, cpus_per_worker=1 if GPU else CORES, storage_path=storage,
+            run_name="bench",
         )  # fmt: skip
         embed(config, find(config.data, ""), lambda event: None)
 
@@ -86,7 +88,7 @@ class Folder(Dataset[Pixels]):
 
 def _loop(folder: str, processes: int) -> None:
     """The embedding as one writes it without Ray."""
-    model = TakingTurns(f"{folder}/model", None, "cpu", CORES)
+    model = TakingTurns(f"{folder}/model", None, "cuda" if GPU else "cpu", CORES)
     images = Folder(find(f"{folder}/images", ""), clip.edge(f"{folder}/model", None))
     for batch in DataLoader(images, BATCH, num_workers=processes, collate_fn=np.stack):
         model.embed(batch)

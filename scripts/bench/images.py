@@ -1,7 +1,8 @@
 """Images per second that ResNet-18 trains on: image-training against plain torch and a DataLoader.
 
-The same network, optimizer, images and batch of 32, on all cores of the machine, in turns. Both
-decode beside the training: Ray Data in its tasks, the DataLoader in a process of its own.
+The same network, optimizer, images and batch, in turns: of 32 on all cores of the machine, or of
+256 in bfloat16 on its GPU. Both decode beside the training: Ray Data in its tasks, the DataLoader
+in processes of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import rounds
+from bench.device import GPU, NAME
 from bench.rounds import Peer, ratios
 
 #: How often all are started anew, and the rounds of a start that count.
@@ -22,14 +24,18 @@ STARTS, ROUNDS = 3, 2
 
 #: Ray Data decodes ahead until half of the object store is full. A small one is full before the
 #: first turn ends; from then on each image that is trained on makes room to decode another.
-SMALL_STORE = {"RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(128 * 2**20)}
+SMALL_STORE = {"RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str((2048 if GPU else 128) * 2**20)}
+
+#: Processes of the DataLoaders that are compared with: those on a CPU take it from the training.
+PROCESSES = [os.cpu_count() or 1, (os.cpu_count() or 1) // 2] if GPU else [1, 0]
+
+#: What a workload is compared with.
+LOOPS = {
+    f"loop over a DataLoader with {number} processes": ("loop", str(number)) for number in PROCESSES
+}
 
 #: The workload, then what it is compared with.
-PEERS = {
-    "rayworks image-training": ("ray",),
-    "loop over a DataLoader with 1 process": ("loop", "1"),
-    "loop over a DataLoader without processes": ("loop", "0"),
-}
+PEERS = {"rayworks image-training": ("ray",), **LOOPS}
 
 
 def measure() -> dict[str, float]:
@@ -54,8 +60,11 @@ def compared(
         found = rounds.run(commands, starts=STARTS, rounds=ROUNDS, env=SMALL_STORE)
     ours, *others = found.values()
     best = max(others, key=lambda figures: statistics.median(figures.speeds))
-    table = Table(title=f"{title} on {os.cpu_count()} cores")
-    headings = ("", "images/s (median)", "least", "most", "of the best loop", "first step after")
+    table = Table(title=f"{title} on {NAME}")
+    headings = (
+        *("", "images/s (median)", "least", "most", "of the best loop", "first step after"),
+        *(("GPU busy",) if GPU else ()),
+    )
     for heading in headings:
         table.add_column(heading, justify="right" if heading else "left")
     for peer, figures in found.items():
@@ -65,6 +74,7 @@ def compared(
             *(f"{value:.2f}" for value in values),
             _spread(ratios(figures, best)),
             f"{statistics.median(figures.ready):.1f} s",
+            *(f"{statistics.median(busy):.0%}" for busy in [figures.busy] if busy),
         )
     Console().print(table)
     of_best = ratios(ours, best)
@@ -75,6 +85,7 @@ def compared(
         f"{name}_vs_loop_least": round(min(of_best), 3),
         f"{name}_rayworks_start_s": round(statistics.median(ours.ready), 1),
         f"{name}_loop_start_s": round(statistics.median(best.ready), 1),
+        **({f"{name}_gpu_busy": round(statistics.median(ours.busy), 3)} if ours.busy else {}),
     }
 
 

@@ -6,10 +6,12 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from bench.device import Busy
 from bench.turns import Contender
 from lib.errors import UserError
 from lib.paths import ROOT
@@ -36,6 +38,8 @@ class Figures:
     """Steps or samples per second, in each round of all starts."""
     ready: list[float] = field(default_factory=list)
     """Seconds that each start took, until it asked for its first turn."""
+    busy: list[float] = field(default_factory=list)
+    """Share of each turn that counts in which the GPU computed; empty without one."""
 
 
 def run(
@@ -59,9 +63,10 @@ def run(
                 contender = Contender(command, {"PYTHONPATH": PATHS, **(env or {})})
                 contenders[name] = stack.enter_context(contender)
                 figures[name].ready.append(contender.ready)
+            busy = stack.enter_context(Busy())
             _round(peers, contenders)
             for _ in range(rounds):
-                pace = _round(peers, contenders)
+                pace = _round(peers, contenders, busy, figures)
                 for name, speed in pace.items():
                     figures[name].speeds.append(speed)
                 said = ", ".join(f"{speed:.3g}" for speed in pace.values())
@@ -71,13 +76,21 @@ def run(
     return figures
 
 
-def _round(peers: Mapping[str, Peer], contenders: Mapping[str, Contender]) -> dict[str, float]:
+def _round(
+    peers: Mapping[str, Peer],
+    contenders: Mapping[str, Contender],
+    busy: Busy | None = None,
+    figures: Mapping[str, Figures] | None = None,
+) -> dict[str, float]:
     """Each contender's speed over all of its turns, which alternate with the others'."""
     turns: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(max(peer.turns for peer in peers.values())):
         for name, peer in peers.items():
             if number < peer.turns:
+                begun = time.monotonic()
                 turns[name].append(contenders[name].turn())
+                if busy and figures and (share := busy.between(begun, time.monotonic())):
+                    figures[name].busy.append(share)
     return {name: statistics.harmonic_mean(speeds) for name, speeds in turns.items()}
 
 

@@ -36,10 +36,13 @@ class Turns:
             make up for.
         timed: steps that are.
         size: what a step counts for in the speed: 1, or the samples in it.
+        settle: waits until all steps up to now are done, where a GPU does them later.
     """
 
-    def __init__(self, warm: int, timed: int, size: int = 1) -> None:
-        self._warm, self._timed, self._size = warm, timed, size
+    def __init__(
+        self, warm: int, timed: int, size: int = 1, settle: Callable[[], None] = lambda: None
+    ) -> None:
+        self._warm, self._timed, self._size, self._settle = warm, timed, size, settle
         self._begun = 0.0
         bench = socket.socket(socket.AF_UNIX)
         bench.connect(os.environ[VARIABLE])
@@ -55,8 +58,10 @@ class Turns:
         """
         match done % (self._warm + self._timed):
             case self._warm:
+                self._settle()
                 self._begun = time.perf_counter()
             case 0:
+                self._settle()
                 speed = self._timed * self._size / (time.perf_counter() - self._begun)
                 print(speed, file=self._lines, flush=True)
                 self._lines.readline()
@@ -69,17 +74,22 @@ class FromFirstStep:
         warm: as for Turns.
         timed: as for Turns.
         size: as for Turns.
+        settle: as for Turns.
     """
 
-    def __init__(self, warm: int, timed: int, size: int) -> None:
-        self._sizes = warm, timed, size
+    def __init__(
+        self, warm: int, timed: int, size: int, settle: Callable[[], None] = lambda: None
+    ) -> None:
+        self._arguments = warm, timed, size, settle
+        self._settle = settle
         self._turns: Turns | None = None
         self._done = 0
 
     def step(self) -> None:
         """Sleep between turns; call it after every step."""
         if self._turns is None:
-            self._turns = Turns(*self._sizes)
+            self._settle()
+            self._turns = Turns(*self._arguments)
         else:
             self._done += 1
             self._turns.step(self._done)
