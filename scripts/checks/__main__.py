@@ -1,7 +1,7 @@
 """`python -m checks quick|all|full|gpu`: run every check to its end, then say which failed.
 
 quick  no cluster: lint, types, unit tests, charts
-all    quick, then the end-to-end run on a local cluster that is made and taken away for it
+all    quick, slow tests, and the end-to-end run on a local cluster, made and taken away for it
 full   all, then every scenario and fault that takes long
 gpu    the trainings and the endpoint on this machine's GPU
 """
@@ -18,7 +18,7 @@ from lib.paths import ROOT
 
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
-UNIT = ["-m", "not cluster and not full and not gpu"]
+UNIT = ["-m", "not cluster and not full and not gpu and not slow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ def quick() -> list[Check]:
     ]
 
 
+def slow() -> list[Check]:
+    """Further checks that need no cluster."""
+    return [Check("slow tests", [*PYTEST, "-m", "slow and not full", "tests"])]
+
+
 def cluster() -> list[Check]:
     """Checks on a real cluster, which the tests make and take away."""
     return [Check("end to end", [*PYTEST, "-v", "-m", "cluster and not full", "tests"])]
@@ -96,13 +101,14 @@ def _run(check: Check, *, aloud: bool) -> Verdict:
 def main(level: str) -> int:
     """Run the checks of a level; the number of those that failed."""
     if level == "gpu":
-        verdicts, slow = [], gpu()
+        verdicts, alone = [], gpu()
     else:
+        apart = [*quick(), *([] if level == "quick" else slow())]
         with ThreadPoolExecutor(max_workers=2) as lanes:
-            verdicts = list(lanes.map(lambda check: _run(check, aloud=False), quick()))
-        slow = {"quick": [], "all": cluster(), "full": [*cluster(), *full()]}[level]
+            verdicts = list(lanes.map(lambda check: _run(check, aloud=False), apart))
+        alone = {"quick": [], "all": cluster(), "full": [*cluster(), *full()]}[level]
     if all(v.passed for v in verdicts):
-        verdicts += [_run(check, aloud=True) for check in slow]
+        verdicts += [_run(check, aloud=True) for check in alone]
     print("\nhow long each part took")
     for verdict in verdicts:
         print(

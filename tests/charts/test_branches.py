@@ -13,6 +13,8 @@ from lib.errors import UserError
 from lib.paths import ROOT
 from lib.shell import run
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "Chart.yaml": "{apiVersion: v2, name: small, version: 1.0.0}",
     "values.yaml": "{one: true, two: false}",

@@ -47,6 +47,7 @@ def there(path: str, chart: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("section", "chart"), SECTIONS.items())
 def test_what_values_become_is_there(section: str, chart: str) -> None:
     values = named(section)

@@ -58,6 +58,7 @@ def rules(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_rules_do_what_their_unit_tests_say(rules: Path) -> None:
     tests = [shutil.copy(path, rules.parent) for path in sorted(UNIT_TESTS.glob("*.yaml"))]
     assert tests

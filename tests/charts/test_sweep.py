@@ -19,6 +19,7 @@ def prover() -> Iterator[Prover]:
         yield running
 
 
+@pytest.mark.slow
 def test_a_small_sweep_finds_nothing(prover: Prover) -> None:
     tally = sweep.sweep(prover, sweep.with_values(), 120, seed=4)
     assert [f"{fault.example}\n{fault.said}" for fault in tally.faults] == []
