@@ -144,7 +144,17 @@ def numbers(result: dict[str, Any]) -> dict[str, Any]:
     for epoch in result.get("history", []):
         found |= {f"epoch {epoch['epoch']}: {name}": value for name, value in epoch.items()}
     speed = ("second", "_time")
-    return {n: value for n, value in found.items() if not any(word in n for word in speed)}
+    return {
+        name: value
+        for name, value in found.items()
+        if not isinstance(value, str) and not any(word in name for word in speed)
+    }
+
+
+def words(result: dict[str, Any]) -> dict[str, str]:
+    """What counts and is no number, such as the data set."""
+    found = {name: result[name] for name in result["headline"]}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def settings(result: dict[str, Any]) -> dict[str, Any]:
@@ -158,6 +168,7 @@ def agree(there: dict[str, Any], here: dict[str, Any]) -> None:
     assert settings(there) == settings(here)
     assert numbers(there)
     assert numbers(there) == pytest.approx(numbers(here), rel=AGREE, abs=AGREE_NEAR_0)
+    assert words(there) == words(here)
 
 
 @pytest.mark.parametrize("name", JOBS)

@@ -13,6 +13,9 @@ from click.testing import CliRunner
 
 from rayworks.cli import main
 
+#: `rayworks new` puts another in its place; lines do not get longer by it.
+NAME = "hello"
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -24,15 +27,15 @@ from rayworks.cli import main
 )
 def test_what_cannot_work_is_refused(words: list[str], said: str, tmp_path: Path) -> None:
     storage = tmp_path / "in"
-    done = CliRunner().invoke(main, ["hello", "--storage-path", str(storage), *words])
+    done = CliRunner().invoke(main, [NAME, "--storage-path", str(storage), *words])
     assert done.exit_code == 1
-    assert done.stderr.splitlines() == [f"error: {said}", "try:   rayworks hello --help"]
+    assert done.stderr.splitlines() == [f"error: {said}", f"try:   rayworks {NAME} --help"]
     assert not list(tmp_path.iterdir())
 
 
 def test_storage_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = CliRunner().invoke(main, ["hello", "--storage-path", str(tmp_path / "file" / "in")])
+    done = CliRunner().invoke(main, [NAME, "--storage-path", str(tmp_path / "file" / "in")])
     assert done.exit_code == 1
     assert done.stderr.startswith("error: storage ")
 
@@ -43,7 +46,7 @@ def finished(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
     def run(*words: object) -> dict[str, Any]:
         done = subprocess.run(
-            [sys.executable, "-m", "rayworks", "hello", "--storage-path", tmp_path]
+            [sys.executable, "-m", "rayworks", NAME, "--storage-path", tmp_path]
             + [str(word) for word in words],
             env={k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
             capture_output=True,

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import rayworks
 from rayworks.cli import main
 from rayworks.common.errors import UserError
-from rayworks.new.copy import create, renamed
+from rayworks.new.copy import LONGEST, create, renamed
 
 ROOT = Path(rayworks.__file__).parents[3]
 
@@ -75,13 +75,12 @@ def test_what_it_writes_is_a_workload(checkout: Path, run: Callable[..., Done]) 
     assert done.returncode == 0, done.stdout
 
 
-def test_imports_are_in_their_order_under_any_name(
-    checkout: Path, run: Callable[..., Done]
-) -> None:
-    for name in ("alpha", "omega"):  # before and behind rayworks.common
+def test_files_are_in_form_under_any_name(checkout: Path, run: Callable[..., Done]) -> None:
+    for name in ("a", "alpha", "omega", "o" * LONGEST):  # before and behind rayworks.common
         written = [str(path) for path in create(name, checkout) if path.suffix == ".py"]
-        done = run("ruff", "check", *written)
-        assert done.returncode == 0, done.stdout
+        for check in (["check"], ["format", "--check"]):
+            done = run("ruff", *check, *written)
+            assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.cluster
