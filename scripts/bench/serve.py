@@ -38,6 +38,10 @@ ROUNDS = 7
 #: was frozen has things to make up for.
 LEVELS = {64: (1.0, 3.0), 1: (1.0, 2.0)}
 
+#: Seconds between waking one and loading it: HAProxy takes replicas that were frozen with it for
+#: lost ones, and has to see them again.
+AWAKE = 2
+
 #: What each contender is called, and the module that starts it with its arguments.
 SOURCE1, FASTAPI, RAYWORKS = "source 1 as it stands", "FastAPI and uvicorn", "rayworks mnist serve"
 CONTENDERS = {
@@ -101,6 +105,7 @@ class Server(Frozen):
         requests = [clients.post(self.port, "/mnist", _body(number)) for number in range(IMAGES)]
         warm, timed = LEVELS[level]
         with self.awake():
+            time.sleep(AWAKE)
             before = self.cpu_seconds()
             try:
                 load = clients.load(self.port, requests, clients=level, warm=warm, timed=timed)
