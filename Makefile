@@ -120,5 +120,5 @@ test-full: ready-all ## test, then every scenario and fault: about two hours
 test-gpu: ready-dev ## The trainings and the endpoint on this machine's GPU, some 5 minutes
 	@$(DEV) -m checks gpu
 
-bench: ready-all ## Training throughput and start-up time, about 15 minutes; the last line is JSON
+bench: ready-all ## Ratios to the samples, plain torch and FastAPI, start-up times: about an hour; the last line is JSON
 	@$(DEV) -m bench
