@@ -7,12 +7,12 @@ that reads, which embeds no image, is left small.
 
 from __future__ import annotations
 
-from bench.images import LOOPS, compared
+from bench.images import LOOPS, over_images
 
 #: The workload, then what it is compared with.
 PEERS = {"rayworks doggos, embed": ("ray",), **LOOPS}
 
 
 def measure() -> dict[str, float]:
-    """Print the table; medians over the rounds, of speeds and of their ratios in a round."""
-    return compared("embedding", "CLIP ViT-B/32, embedding", "bench.clip", PEERS)
+    """Print the table, and return its figures."""
+    return over_images("embedding", "CLIP ViT-B/32, embedding", "bench.clip", PEERS)

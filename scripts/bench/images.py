@@ -8,16 +8,13 @@ in processes of its own.
 from __future__ import annotations
 
 import os
-import statistics
 import tempfile
 from collections.abc import Mapping
 
-from rich.console import Console
-from rich.table import Table
-
 from bench import rounds
-from bench.device import GPU, NAME
-from bench.rounds import Peer, ratios
+from bench.compare import compared
+from bench.device import GPU
+from bench.rounds import Peer
 
 #: How often all are started anew, and the rounds of a start that count.
 STARTS, ROUNDS = 3, 2
@@ -39,11 +36,11 @@ PEERS = {"rayworks image-training": ("ray",), **LOOPS}
 
 
 def measure() -> dict[str, float]:
-    """Print the table; medians over the rounds, of speeds and of their ratios in a round."""
-    return compared("images", "ResNet-18, trained", "bench.resnet", PEERS)
+    """Print the table, and return its figures."""
+    return over_images("images", "ResNet-18, trained", "bench.resnet", PEERS)
 
 
-def compared(
+def over_images(
     name: str, title: str, module: str, peers: Mapping[str, tuple[str, ...]]
 ) -> dict[str, float]:
     """Print a table of images per second, and return its figures.
@@ -57,37 +54,6 @@ def compared(
     with tempfile.TemporaryDirectory() as folder:
         rounds.prepare(module, folder, "make")
         commands = {peer: Peer((module, folder, *words)) for peer, words in peers.items()}
-        found = rounds.run(commands, starts=STARTS, rounds=ROUNDS, env=SMALL_STORE)
-    ours, *others = found.values()
-    best = max(others, key=lambda figures: statistics.median(figures.speeds))
-    table = Table(title=f"{title} on {NAME}")
-    headings = (
-        *("", "images/s (median)", "least", "most", "of the best loop", "first step after"),
-        *(("GPU busy",) if GPU else ()),
-    )
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading else "left")
-    for peer, figures in found.items():
-        values = statistics.median(figures.speeds), min(figures.speeds), max(figures.speeds)
-        table.add_row(
-            peer,
-            *(f"{value:.2f}" for value in values),
-            _spread(ratios(figures, best)),
-            f"{statistics.median(figures.ready):.1f} s",
-            *(f"{statistics.median(busy):.0%}" for busy in [figures.busy] if busy),
+        return compared(
+            name, title, "images", commands, starts=STARTS, turns=ROUNDS, env=SMALL_STORE
         )
-    Console().print(table)
-    of_best = ratios(ours, best)
-    return {
-        f"{name}_rayworks_per_second": round(statistics.median(ours.speeds), 2),
-        f"{name}_loop_per_second": round(statistics.median(best.speeds), 2),
-        f"{name}_vs_loop": round(statistics.median(of_best), 3),
-        f"{name}_vs_loop_least": round(min(of_best), 3),
-        f"{name}_rayworks_start_s": round(statistics.median(ours.ready), 1),
-        f"{name}_loop_start_s": round(statistics.median(best.ready), 1),
-        **({f"{name}_gpu_busy": round(statistics.median(ours.busy), 3)} if ours.busy else {}),
-    }
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.3f} ({min(values):.3f} … {max(values):.3f})"
