@@ -7,7 +7,6 @@ DataLoader. On the GPU where there is one, else on all cores.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from bench.device import GPU, settle
+from bench.device import CORES, DEVICE, GPU, WORKER_CORES, settle
 from bench.images import ROUNDS
 from bench.turns import FromFirstStep
 from rayworks.common import shapes
@@ -27,7 +26,6 @@ from rayworks.doggos import clip
 from rayworks.doggos.config import Config
 from rayworks.doggos.embed import BATCH, embed
 
-CORES = os.cpu_count() or 1
 EDGE = 256
 
 #: Batches of a turn that do not count, and those that do.
@@ -65,7 +63,7 @@ def _with_ray(folder: str) -> None:
     with tempfile.TemporaryDirectory() as storage, connected(verbose=False, beside=1):
         config = Config(
             workload="bench", data=f"{folder}/images", model=f"{folder}/model", num_workers=1,
-            use_gpu=GPU, cpus_per_worker=1 if GPU else CORES, storage_path=storage,
+            use_gpu=GPU, cpus_per_worker=WORKER_CORES, storage_path=storage,
             run_name="bench",
         )  # fmt: skip
         embed(config, find(config.data, ""), lambda event: None)
@@ -88,7 +86,7 @@ class Folder(Dataset[Pixels]):
 
 def _loop(folder: str, processes: int) -> None:
     """The embedding as one writes it without Ray."""
-    model = TakingTurns(f"{folder}/model", None, "cuda" if GPU else "cpu", CORES)
+    model = TakingTurns(f"{folder}/model", None, DEVICE, CORES)
     images = Folder(find(f"{folder}/images", ""), clip.edge(f"{folder}/model", None))
     for batch in DataLoader(images, BATCH, num_workers=processes, collate_fn=np.stack):
         model.embed(batch)

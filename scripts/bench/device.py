@@ -15,8 +15,15 @@ import torch
 #: Whether there is a GPU.
 GPU = torch.cuda.is_available()
 
+#: torch's name of what they compute on.
+DEVICE = "cuda" if GPU else "cpu"
+
+#: The machine's, and those of them that a worker takes: a GPU's leaves the others to decode.
+CORES = os.cpu_count() or 1
+WORKER_CORES = 1 if GPU else CORES
+
 #: What tables call it.
-NAME = torch.cuda.get_device_name() if GPU else f"{os.cpu_count()} cores"
+NAME = torch.cuda.get_device_name() if GPU else f"{CORES} cores"
 
 
 def settle() -> None:

@@ -7,7 +7,6 @@ else on all cores.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -18,15 +17,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.device import GPU, settle
+from bench.device import DEVICE, GPU, WORKER_CORES, settle
 from bench.language import ROUNDS
 from bench.turns import FromFirstStep
 from rayworks.fine_tune import loop, model, text, worker
 from rayworks.fine_tune.config import TINY, Config
 from rayworks.fine_tune.sharding import CLIP
 from rayworks.fine_tune.train import run
-
-CORES = os.cpu_count() or 1
 
 #: Blocks a step, and tokens of a block.
 BATCH, BLOCK = (16, 1024) if GPU else (8, 128)
@@ -43,7 +40,7 @@ def _config(folder: str, name: str, storage: str) -> Config:
         workload="bench", model=TINY if name == TINY else f"{folder}/{name}",
         text=Path(folder, "text.txt"), block_size=BLOCK, batch_size=BATCH, micro_batch_size=BATCH,
         epochs=1, lr=LR, held_out=0.01, num_workers=1, use_gpu=GPU,
-        cpus_per_worker=1 if GPU else CORES, storage_path=storage, run_name="bench",
+        cpus_per_worker=WORKER_CORES, storage_path=storage, run_name="bench",
     )  # fmt: skip
 
 
@@ -100,18 +97,17 @@ def _with_ray(folder: str, name: str) -> None:
 def _loop(folder: str, name: str) -> None:
     """The training as one writes it without Ray."""
     config = _config(folder, name, "unused")
-    device = "cuda" if GPU else "cpu"
     torch.set_float32_matmul_precision("high")
     torch.manual_seed(0)
-    network = model.network(config.model, dropout=0.0).to(device).train()
+    network = model.network(config.model, dropout=0.0).to(DEVICE).train()
     optimizer = torch.optim.AdamW(network.parameters(), LR, weight_decay=0.0, fused=True)
-    blocks = torch.tensor(text.blocks(config, model.tokenizer(config.model)).train, device=device)
+    blocks = torch.tensor(text.blocks(config, model.tokenizer(config.model)).train, device=DEVICE)
     steps = len(blocks) // BATCH
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
     turns = _turns(name)
-    for numbers in torch.split(torch.randperm(len(blocks), device=device), BATCH):
+    for numbers in torch.split(torch.randperm(len(blocks), device=DEVICE), BATCH):
         tokens = blocks[numbers].long()
-        with torch.autocast(device, torch.bfloat16, enabled=GPU):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=GPU):
             logits = network(input_ids=tokens, use_cache=False).logits
             loss = nn.functional.cross_entropy(
                 logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()

@@ -7,13 +7,12 @@ in processes of its own.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 
 from bench import rounds
 from bench.compare import compared
-from bench.device import GPU
+from bench.device import CORES, GPU
 from bench.rounds import Peer
 
 #: How often all are started anew, and the rounds of a start that count.
@@ -24,7 +23,7 @@ STARTS, ROUNDS = 3, 2
 SMALL_STORE = {"RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str((2048 if GPU else 128) * 2**20)}
 
 #: Processes of the DataLoaders that are compared with: those on a CPU take it from the training.
-PROCESSES = [os.cpu_count() or 1, (os.cpu_count() or 1) // 2] if GPU else [1, 0]
+PROCESSES = [CORES, CORES // 2] if GPU else [1, 0]
 
 #: What a workload is compared with.
 LOOPS = {

@@ -7,7 +7,6 @@ DataLoader. On the GPU where there is one, else on all cores.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from bench.device import GPU, settle
+from bench.device import DEVICE, GPU, WORKER_CORES, settle
 from bench.images import ROUNDS
 from bench.turns import FromFirstStep
 from rayworks.common import shapes
@@ -31,7 +30,6 @@ from rayworks.image_training.model import Network
 from rayworks.image_training.run import run
 
 BATCH, LR, MOMENTUM = 256 if GPU else 32, 1e-3, 0.9
-CORES = os.cpu_count() or 1
 
 #: Steps of a turn that do not count, in which Ray's processes make up for what they missed, and
 #: those that do. What was decoded ahead while the other peers had their turns is used up in the
@@ -85,7 +83,7 @@ def _with_ray(folder: str) -> None:
         config = Config(
             workload="bench", data_uri=folder, data_size_gb=1, weights="none", num_epochs=1,
             batch_size=BATCH, lr=LR, momentum=MOMENTUM, num_workers=1, use_gpu=GPU,
-            cpus_per_worker=1 if GPU else CORES, storage_path=storage, run_name="bench",
+            cpus_per_worker=WORKER_CORES, storage_path=storage, run_name="bench",
         )  # fmt: skip
         run(config, time.time())
 
@@ -113,8 +111,7 @@ def _loop(folder: str, processes: int) -> None:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
-    device = "cuda" if GPU else "cpu"
-    network = Network().to(device).to(memory_format=torch.channels_last)
+    network = Network().to(DEVICE).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), lr=LR, momentum=MOMENTUM, fused=True)
     loader = DataLoader(
         Folder(find(folder, "")), BATCH, shuffle=True, num_workers=processes, drop_last=True,
@@ -122,8 +119,8 @@ def _loop(folder: str, processes: int) -> None:
     )  # fmt: skip
     turns = FromFirstStep(WARM, TIMED, BATCH, settle)
     for images, labels in loader:
-        images, labels = (part.to(device, non_blocking=True) for part in (images, labels))
-        with torch.autocast(device, torch.bfloat16, enabled=GPU):
+        images, labels = (part.to(DEVICE, non_blocking=True) for part in (images, labels))
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=GPU):
             loss = nn.functional.cross_entropy(network(images), labels)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

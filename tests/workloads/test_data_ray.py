@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -15,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
+from running import train_workers
 
 from rayworks.sleepy_pid.watch import SILENCE
 
@@ -86,16 +85,6 @@ def test_the_pipeline_writes_each_row_once_whatever_the_blocks(
         assert values.std() == pytest.approx(1)
 
 
-def workers(pid: int) -> list[int]:
-    """Ray Train's workers under a process."""
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if child.cmdline()[:1] and "RayTrainWorker" in child.cmdline()[0]:
-                found.append(child.pid)
-    return found
-
-
 @pytest.mark.full
 def test_boosting_goes_on_after_a_worker_is_killed(rayworks: Start, tmp_path: Path) -> None:
     words = ("xgboost-benchmark", "--data-size-gb", 0.01, "--rounds", 12)
@@ -105,7 +94,7 @@ def test_boosting_goes_on_after_a_worker_is_killed(rayworks: Start, tmp_path: Pa
     for line in cut.stdout:
         if json.loads(line).get("epoch") == 4:
             break
-    (worker,) = workers(cut.pid)
+    (worker,) = train_workers(cut.pid)
     os.kill(worker, signal.SIGKILL)
     said = done(cut)
     resumed = [json.loads(line) for line in said.splitlines() if '"resumed"' in line]

@@ -135,19 +135,17 @@ def _contents(filesystem: Any, known: Any, batch: dict[str, NDArray[Any]]) -> An
     import ray
     from pyarrow.fs import LocalFileSystem  # type: ignore[import-untyped]
 
-    def content(path: str) -> bytes:
-        if isinstance(filesystem, LocalFileSystem):
-            return Path(path).read_bytes()
+    def streamed(path: str) -> bytes:
         with filesystem.open_input_stream(path) as stream:
             data: bytes = stream.read()
         return data
 
     paths = ray.get(known).take(batch["id"]).to_pylist()
     if isinstance(filesystem, LocalFileSystem):
-        contents = [content(path) for path in paths]
+        contents = [Path(path).read_bytes() for path in paths]
     else:
         with ThreadPoolExecutor(STREAMS) as streams:
-            contents = list(streams.map(content, paths))
+            contents = list(streams.map(streamed, paths))
     return pa.table({"path": paths, "bytes": pa.array(contents, pa.large_binary())})
 
 
