@@ -1,0 +1,64 @@
+locals {
+  sizes = jsondecode(file("${path.module}/../../sizes-azure.json"))
+
+  # Both are what AKS sets by itself on spot nodes; unless they are named, each plan would take them away.
+  spot_labels = { "kubernetes.azure.com/scalesetpriority" = "spot" }
+  spot_taints = ["kubernetes.azure.com/scalesetpriority=spot:NoSchedule"]
+}
+
+resource "azurerm_kubernetes_cluster_node_pool" "this" {
+  for_each = var.pools
+
+  name                        = replace(each.key, "-", "")
+  temporary_name_for_rotation = "${substr(replace(each.key, "-", ""), 0, 9)}tmp"
+  kubernetes_cluster_id       = var.cluster_id
+  mode                        = "User"
+  vnet_subnet_id              = var.subnet_id
+  tags                        = var.tags
+
+  vm_size                 = each.value.size
+  os_sku                  = "Ubuntu"
+  os_disk_size_gb         = each.value.os_disk_gb
+  host_encryption_enabled = var.host_encryption
+  zones                   = length(each.value.zones) > 0 ? each.value.zones : null
+  # Few pods fill such a machine, and AKS keeps 20 MB of it back for each that it may hold.
+  max_pods = 50
+
+  auto_scaling_enabled = true
+  min_count            = each.value.min
+  max_count            = each.value.max
+  node_count           = each.value.min
+
+  priority        = each.value.spot ? "Spot" : "Regular"
+  eviction_policy = each.value.spot ? "Delete" : null
+  spot_max_price  = each.value.spot ? -1 : null
+
+  gpu_driver   = local.sizes[each.value.size].gpus > 0 ? "Install" : null
+  gpu_instance = each.value.mig
+
+  node_labels = merge(
+    { "rayworks.io/pool" = coalesce(each.value.pool, each.key) },
+    each.value.spot ? local.spot_labels : {},
+    each.value.extra_labels,
+  )
+  node_taints = concat(
+    local.sizes[each.value.size].gpus > 0 ? ["nvidia.com/gpu=present:NoSchedule"] : [],
+    each.value.spot ? local.spot_taints : [],
+    each.value.taints,
+  )
+
+  # Spot machines may not surge.
+  dynamic "upgrade_settings" {
+    for_each = each.value.spot ? [] : [true]
+
+    content {
+      max_surge                = "10%"
+      drain_timeout_in_minutes = 30
+    }
+  }
+
+  lifecycle {
+    # The autoscaler's.
+    ignore_changes = [node_count]
+  }
+}
