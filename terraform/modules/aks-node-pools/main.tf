@@ -1,13 +1,32 @@
 locals {
   sizes = jsondecode(file("${path.module}/../../sizes-azure.json"))
 
+  gpu_taint = "nvidia.com/gpu"
+
+  # Of a machine, an eighth of the CPUs (one at least) and 15 % of the memory are for the kernel, kubelet and daemons.
+  # What is left is the pool's size `large`; `small` is a GPU's share of it, and a quarter where there is none.
+  parts = { MIG1g = 7, MIG2g = 3, MIG3g = 2, MIG4g = 1, MIG7g = 1 }
+  machines = {
+    for name, one in var.pools : name => {
+      gpus   = local.sizes[one.size].gpus * (one.mig == null ? 1 : local.parts[one.mig])
+      cpu    = local.sizes[one.size].vcpus - max(1, ceil(local.sizes[one.size].vcpus / 8))
+      memory = floor(local.sizes[one.size].memory_gib * 0.85)
+    }
+  }
+  shares = {
+    for name, one in local.machines : name => {
+      small = one.gpus > 0 ? one.gpus : min(4, one.cpu)
+      large = 1
+    }
+  }
+
   # Both are what AKS sets by itself on spot nodes; unless they are named, each plan would take them away.
   spot_labels = { "kubernetes.azure.com/scalesetpriority" = "spot" }
   spot_taints = ["kubernetes.azure.com/scalesetpriority=spot:NoSchedule"]
 }
 
 resource "azurerm_kubernetes_cluster_node_pool" "this" {
-  for_each = var.pools
+  for_each = var.node_provisioning == "pools" ? var.pools : {}
 
   name                        = replace(each.key, "-", "")
   temporary_name_for_rotation = "${substr(replace(each.key, "-", ""), 0, 9)}tmp"
@@ -42,7 +61,7 @@ resource "azurerm_kubernetes_cluster_node_pool" "this" {
     each.value.extra_labels,
   )
   node_taints = concat(
-    local.sizes[each.value.size].gpus > 0 ? ["nvidia.com/gpu=present:NoSchedule"] : [],
+    local.sizes[each.value.size].gpus > 0 ? ["${local.gpu_taint}=present:NoSchedule"] : [],
     each.value.spot ? local.spot_taints : [],
     each.value.taints,
   )

@@ -3,6 +3,17 @@ variable "cluster_id" {
   type        = string
 }
 
+variable "node_provisioning" {
+  description = "`pools`: node pools of AKS. `auto`: none, since node auto-provisioning makes the nodes; the outputs are the same."
+  type        = string
+  default     = "pools"
+
+  validation {
+    condition     = contains(["pools", "auto"], var.node_provisioning)
+    error_message = "node_provisioning \"${var.node_provisioning}\" is not known: choose pools or auto."
+  }
+}
+
 variable "subnet_id" {
   description = "Subnet of the nodes."
   type        = string
@@ -48,6 +59,11 @@ variable "pools" {
   validation {
     condition     = alltrue([for one in values(var.pools) : contains(keys(local.sizes), one.size)])
     error_message = "Not in terraform/sizes-azure.json: ${join(", ", [for name, one in var.pools : "${one.size} (pool ${name})" if !contains(keys(local.sizes), one.size)])}. Choose one that is, or add a line with its vCPUs, memory and GPUs."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.pools) : try(local.sizes[one.size].vcpus >= 4 && local.sizes[one.size].memory_gib >= 16, true)])
+    error_message = "Too small for Ray's pods beside the system's: ${join(", ", [for name, one in var.pools : "${one.size} (pool ${name})" if !try(local.sizes[one.size].vcpus >= 4 && local.sizes[one.size].memory_gib >= 16, true)])}. Choose a size of at least 4 vCPUs and 16 GiB."
   }
 
   validation {

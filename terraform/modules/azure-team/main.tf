@@ -42,10 +42,11 @@ module "node_pool" {
   source = "../aks-node-pools"
   count  = var.node_pool == null ? 0 : 1
 
-  cluster_id      = var.cluster.id
-  subnet_id       = var.cluster.nodes_subnet_id
-  host_encryption = var.host_encryption
-  tags            = var.tags
+  node_provisioning = var.node_provisioning
+  cluster_id        = var.cluster.id
+  subnet_id         = var.cluster.nodes_subnet_id
+  host_encryption   = var.host_encryption
+  tags              = var.tags
   pools = {
     (var.team) = merge(var.node_pool, { taints = ["rayworks.io/team=${var.team}:NoSchedule"] })
   }

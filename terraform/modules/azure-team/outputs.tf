@@ -14,9 +14,15 @@ output "helm_values" {
     global = {
       ray = {
         storage  = { uri = "abfss://${azurerm_storage_container.this.name}@${element(split("/", var.storage_account_id), length(split("/", var.storage_account_id)) - 1)}.dfs.core.windows.net" }
+        pools    = try(module.node_pool[0].helm_pools, {})
         identity = { serviceAccount = var.service_account, annotations = { "azure.workload.identity/client-id" = module.identity.client_id } }
       }
     }
     roles = var.members == null ? {} : { deployer = { groups = [var.members] } }
   }
+}
+
+output "machines" {
+  description = "Its own node pool, as the node pools module describes it; empty without one."
+  value       = try(module.node_pool[0].machines, {})
 }

@@ -77,3 +77,9 @@ variable "host_encryption" {
   type        = bool
   default     = false
 }
+
+variable "node_provisioning" {
+  description = "`pools` or `auto`, as of the cluster."
+  type        = string
+  default     = "pools"
+}
