@@ -27,17 +27,12 @@ locals {
     ) : false
   ]
 
-  regular = merge(
-    {
-      cpu    = merge(var.cpu_pool, { zones = var.zones })
-      memory = merge(var.memory_pool, { zones = var.zones })
-    },
-    var.gpu_pools,
-  )
-  # Pods of the pool spot-x go to spot machines of pool x, and to its regular ones when there are none.
   pools = merge(
-    local.regular,
-    var.spot ? { for name, one in local.regular : "spot-${name}" => merge(one, { min = 0, pool = name, spot = true }) } : {},
+    {
+      cpu    = merge(var.cpu_pool, { zones = var.zones, spot = var.spot })
+      memory = merge(var.memory_pool, { zones = var.zones, spot = var.spot })
+    },
+    { for name, one in var.gpu_pools : name => merge(one, { spot = var.spot }) },
   )
 
   # Who runs Terraform, and deploys after it.
@@ -50,7 +45,7 @@ resource "azurerm_resource_group" "this" {
   tags     = local.tags
 }
 
-# Apart, so that data can stay when the rest goes.
+# Apart, so that data, and the keys to it, can stay when the rest goes.
 resource "azurerm_resource_group" "data" {
   name     = "rg-${var.name}-data"
   location = var.region
@@ -72,7 +67,7 @@ module "vault" {
   source = "../modules/azure-vault"
 
   name                = "kv${var.name}${local.suffix}"
-  resource_group_name = azurerm_resource_group.this.name
+  resource_group_name = azurerm_resource_group.data.name
   region              = var.region
   tags                = local.tags
   tenant_id           = data.azurerm_client_config.current.tenant_id

@@ -2,6 +2,11 @@ locals {
   sizes = jsondecode(file("${path.module}/../../sizes-azure.json"))
 
   gpu_taint = "nvidia.com/gpu"
+  # Label and taint of spot nodes, which AKS sets by itself; unless they are named, each plan would take them away.
+  spot_key = "kubernetes.azure.com/scalesetpriority"
+
+  regular = { for name, one in var.pools : name => merge(one, { pool = name, spot = false }) }
+  spot    = { for name, one in var.pools : "spot-${name}" => merge(one, { pool = name, spot = true, min = 0 }) if one.spot }
 
   # Of a machine, an eighth of the CPUs (one at least) and 15 % of the memory are for the kernel, kubelet and daemons.
   # What is left is the pool's size `large`; `small` is a GPU's share of it, and a quarter where there is none.
@@ -20,13 +25,29 @@ locals {
     }
   }
 
-  # Both are what AKS sets by itself on spot nodes; unless they are named, each plan would take them away.
-  spot_labels = { "kubernetes.azure.com/scalesetpriority" = "spot" }
-  spot_taints = ["kubernetes.azure.com/scalesetpriority=spot:NoSchedule"]
+  helm = {
+    for name, one in var.pools : name => merge(
+      {
+        nodeSelector = { "rayworks.io/pool" = name }
+        tolerations = concat(
+          local.machines[name].gpus > 0 ? [{ key = local.gpu_taint, operator = "Exists", effect = "NoSchedule" }] : [],
+          [for taint in one.taints : { key = split("=", taint)[0], operator = "Exists", effect = "NoSchedule" }],
+        )
+        sizes = {
+          for size, share in local.shares[name] : size => {
+            requests = { cpu = tostring(floor(local.machines[name].cpu / share)), memory = "${floor(local.machines[name].memory / share)}Gi" }
+            limits   = { memory = "${floor(local.machines[name].memory / share)}Gi" }
+            numCpus  = floor(local.machines[name].cpu / share)
+          }
+        }
+      },
+      local.machines[name].gpus > 0 ? { accelerator = { resource = "nvidia.com/gpu" }, image = "rayCuda" } : {},
+    )
+  }
 }
 
 resource "azurerm_kubernetes_cluster_node_pool" "this" {
-  for_each = var.node_provisioning == "pools" ? var.pools : {}
+  for_each = var.node_provisioning == "pools" ? merge(local.regular, local.spot) : {}
 
   name                        = replace(each.key, "-", "")
   temporary_name_for_rotation = "${substr(replace(each.key, "-", ""), 0, 9)}tmp"
@@ -56,13 +77,12 @@ resource "azurerm_kubernetes_cluster_node_pool" "this" {
   gpu_instance = each.value.mig
 
   node_labels = merge(
-    { "rayworks.io/pool" = coalesce(each.value.pool, each.key) },
-    each.value.spot ? local.spot_labels : {},
-    each.value.extra_labels,
+    { "rayworks.io/pool" = each.value.pool },
+    each.value.spot ? { (local.spot_key) = "spot" } : {},
   )
   node_taints = concat(
     local.sizes[each.value.size].gpus > 0 ? ["${local.gpu_taint}=present:NoSchedule"] : [],
-    each.value.spot ? local.spot_taints : [],
+    each.value.spot ? ["${local.spot_key}=spot:NoSchedule"] : [],
     each.value.taints,
   )
 

@@ -33,27 +33,25 @@ variable "host_encryption" {
 
 variable "pools" {
   description = <<-EOT
-    Node pools by name. `size` is a VM size of terraform/sizes-azure.json, `min` and `max` how many nodes there are.
-    `pool` is the pool of `global.ray` whose pods they take, by the label `rayworks.io/pool`; default the name. With
-    `spot` they are spot machines. GPU nodes keep others out by the taint nvidia.com/gpu; `taints` adds more. `mig` cuts
+    Pools by name. `size` is a VM size of terraform/sizes-azure.json, `min` and `max` how many nodes there are. Nodes have
+    the label `rayworks.io/pool`. With `spot` there are spot machines beside the regular ones, as many at most and none at
+    least, for pods that bear it. GPU nodes keep others out by the taint nvidia.com/gpu; `taints` adds more. `mig` cuts
     each GPU into parts.
   EOT
   type = map(object({
-    size         = string
-    min          = optional(number, 0)
-    max          = number
-    pool         = optional(string)
-    spot         = optional(bool, false)
-    zones        = optional(set(string), [])
-    os_disk_gb   = optional(number, 256)
-    mig          = optional(string)
-    taints       = optional(list(string), [])
-    extra_labels = optional(map(string), {})
+    size       = string
+    min        = optional(number, 0)
+    max        = number
+    spot       = optional(bool, false)
+    zones      = optional(set(string), [])
+    os_disk_gb = optional(number, 256)
+    mig        = optional(string)
+    taints     = optional(list(string), [])
   }))
 
   validation {
-    condition     = alltrue([for name in keys(var.pools) : can(regex("^[a-z]([a-z0-9-]{0,11})$", name)) && length(replace(name, "-", "")) <= 12])
-    error_message = "A node pool's name is not 1 to 12 lower-case letters and digits that begin with a letter (dashes are left out): ${join(", ", [for name in keys(var.pools) : name if !can(regex("^[a-z]([a-z0-9-]{0,11})$", name)) || length(replace(name, "-", "")) > 12])}."
+    condition     = alltrue([for name in keys(var.pools) : can(regex("^[a-z][a-z0-9]{1,7}$", name)) && !startswith(name, "spot")])
+    error_message = "Names of pools are 2 to 8 lower-case letters and digits, beginning with a letter and not with spot: ${join(", ", [for name in keys(var.pools) : name if !can(regex("^[a-z][a-z0-9]{1,7}$", name)) || startswith(name, "spot")])}."
   }
 
   validation {

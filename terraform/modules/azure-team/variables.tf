@@ -3,8 +3,8 @@ variable "team" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z]([a-z0-9]|-[a-z0-9]){2,10}$", var.team)) && length(var.team) <= 11
-    error_message = "team \"${var.team}\" is not 3 to 11 lower-case letters, digits and single dashes, beginning with a letter: a node pool is called after it."
+    condition     = can(regex("^[a-z][a-z0-9]{2,7}$", var.team)) && !startswith(var.team, "spot")
+    error_message = "team \"${var.team}\" is not 3 to 8 lower-case letters and digits, beginning with a letter and not with spot: a node pool is called after it."
   }
 }
 
@@ -62,7 +62,7 @@ variable "members" {
 }
 
 variable "node_pool" {
-  description = "Nodes of its own: `size`, `min`, `max`, `spot`. The taint rayworks.io/team keeps other teams out. Null means the shared ones."
+  description = "Nodes of its own: `size`, `min`, `max`, and `spot` machines beside them. The taint rayworks.io/team keeps other teams out. Null means the shared ones."
   type = object({
     size = string
     min  = optional(number, 0)

@@ -18,9 +18,8 @@ module "node_pools" {
   cluster_id = var.cluster_id
   subnet_id  = var.subnet_id
   pools = {
-    cpu      = { size = "Standard_D16s_v5", min = 1, max = 10, zones = ["1", "2", "3"] }
-    spot-cpu = { size = "Standard_D16s_v5", max = 10, pool = "cpu", spot = true }
-    gpu      = { size = "Standard_NC24ads_A100_v4", max = 3 }
-    parts    = { size = "Standard_NC40ads_H100_v5", max = 1, mig = "MIG1g" }
+    cpu   = { size = "Standard_D16s_v5", min = 1, max = 10, zones = ["1", "2", "3"], spot = true }
+    gpu   = { size = "Standard_NC24ads_A100_v4", max = 3 }
+    parts = { size = "Standard_NC40ads_H100_v5", max = 1, mig = "MIG1g" }
   }
 }
