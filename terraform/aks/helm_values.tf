@@ -10,20 +10,13 @@ output "helm_values" {
         module.node_pools.helm_pools,
       )
       storage = { uri = module.storage.uris["ray"] }
-      identity = {
-        serviceAccount = "ray"
-        annotations    = { "azure.workload.identity/client-id" = module.identity.client_id }
-        podLabels      = { "azure.workload.identity/use" = "true" }
-      }
+      identity = { annotations = { "azure.workload.identity/client-id" = module.identity.client_id } }
       # The API server has addresses of its own in this network, by which pods reach it.
       network = { apiServer = { cidrs = [module.network.apiserver_cidr], port = 443 } }
-      # AKS scrapes from kube-system what PodMonitors of its own API group name.
-      monitoring = (var.monitoring.prometheus
-        ? { apiGroup = "azmonitoring.coreos.com", namespace = "kube-system" }
-        : { apiGroup = "", namespace = "ray-system" }
-      )
-      logging = { destination = var.monitoring.logs ? "stdout" : "" }
     },
+    # Without Azure's, a Prometheus of the charts' own.
+    var.monitoring.prometheus ? {} : { monitoring = { apiGroup = "", namespace = "ray-system" } },
+    var.monitoring.logs ? {} : { logging = { destination = "" } },
     var.redis == null ? {} : {
       redis = {
         address           = module.redis[0].address
