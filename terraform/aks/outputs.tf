@@ -68,18 +68,18 @@ output "add_ons" {
       sharing      = var.gpu_sharing
       mig_strategy = anytrue([for one in values(var.gpu_pools) : one.mig != null]) ? "single" : "none"
     } : null
-    dcgm_exporter = length(var.gpu_pools) > 0
+    dcgm_exporter = length(var.gpu_pools) > 0 ? { monitor = var.monitoring.prometheus } : null
     node_pools    = var.node_provisioning == "auto" ? { zones = [for zone in var.zones : "${var.region}-${zone}"] } : null
     spot_first    = var.node_provisioning == "pools" && var.spot
     kueue         = var.add_ons.kueue
     cert_manager = var.add_ons.cert_manager || var.gateway != null ? {
+      gateway   = var.gateway != null
       client_id = try(module.gateway[0].dns.client_id, "")
     } : null
     external_secrets = var.add_ons.external_secrets ? {
       client_id = module.external_secrets[0].client_id
       tenant_id = data.azurerm_client_config.current.tenant_id
     } : null
-    secret_store = var.add_ons.external_secrets ? { vault_uri = module.vault.uri } : null
     gateway = var.gateway == null ? null : {
       email          = var.gateway.email
       host           = module.gateway[0].host

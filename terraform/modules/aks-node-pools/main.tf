@@ -78,6 +78,8 @@ resource "azurerm_kubernetes_cluster_node_pool" "this" {
 
   node_labels = merge(
     { "rayworks.io/pool" = each.value.pool },
+    # What NVIDIA's charts look for.
+    local.sizes[each.value.size].gpus > 0 ? { "nvidia.com/gpu.present" = "true" } : {},
     each.value.spot ? { (local.spot_key) = "spot" } : {},
   )
   node_taints = concat(
