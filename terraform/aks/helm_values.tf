@@ -9,7 +9,7 @@ output "helm_values" {
         },
         module.node_pools.helm_pools,
       )
-      storage = { uri = module.storage.uris["ray"] }
+      storage  = { uri = module.storage.uris["ray"] }
       identity = { annotations = { "azure.workload.identity/client-id" = module.identity.client_id } }
       # The API server has addresses of its own in this network, by which pods reach it.
       network = { apiServer = { cidrs = [module.network.apiserver_cidr], port = 443 } }

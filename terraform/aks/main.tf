@@ -10,23 +10,6 @@ locals {
 
   tags = merge(var.tags, { rayworks-deployment = var.name })
 
-  ranges = {
-    address_space = var.network.address_space
-    pods          = var.network.pods
-    services      = var.network.services
-  }
-  # Two ranges overlap when they are one at the shorter of their two prefixes.
-  overlaps = [
-    for pair in setproduct(keys(local.ranges), keys(local.ranges)) :
-    "${pair[0]} ${local.ranges[pair[0]]} and ${pair[1]} ${local.ranges[pair[1]]}"
-    if pair[0] < pair[1] ? try(
-      length(distinct([
-        for name in pair : cidrhost("${split("/", local.ranges[name])[0]}/${min([for one in pair : tonumber(split("/", local.ranges[one])[1])]...)}", 0)
-      ])) == 1,
-      false,
-    ) : false
-  ]
-
   pools = merge(
     {
       cpu    = merge(var.cpu_pool, { zones = var.zones, spot = var.spot })

@@ -61,8 +61,19 @@ variable "network" {
   }
 
   validation {
-    condition     = length(local.overlaps) == 0
-    error_message = "network has ranges that overlap: ${join(", ", local.overlaps)}. Give each a range of its own."
+    # Two ranges overlap when they are one at the shorter of their prefixes.
+    condition = alltrue([
+      for pair in [
+        [var.network.address_space, var.network.pods],
+        [var.network.address_space, var.network.services],
+        [var.network.pods, var.network.services],
+      ] :
+      try(
+        length(distinct([for cidr in pair : cidrhost("${split("/", cidr)[0]}/${min([for one in pair : tonumber(split("/", one)[1])]...)}", 0)])) == 2,
+        true,
+      )
+    ])
+    error_message = "network has ranges that overlap: address_space ${var.network.address_space}, pods ${var.network.pods}, services ${var.network.services}. Give each a range of its own."
   }
 }
 
