@@ -1,3 +1,14 @@
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = ">= 4.65, < 6.0"
+    }
+  }
+}
+
 provider "azurerm" {
   features {}
 }
