@@ -47,6 +47,8 @@ locals {
 }
 
 resource "azurerm_kubernetes_cluster_node_pool" "this" {
+  #checkov:skip=CKV_AZURE_227: own_keys turns it on; the subscription needs a feature for it
+
   for_each = var.node_provisioning == "pools" ? merge(local.regular, local.spot) : {}
 
   name                        = replace(each.key, "-", "")
