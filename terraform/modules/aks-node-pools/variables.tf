@@ -65,8 +65,8 @@ variable "pools" {
   }
 
   validation {
-    condition     = alltrue([for one in values(var.pools) : !contains(keys(try(local.sizes[one.size], {})), "retired")])
-    error_message = "No longer made: ${join(", ", [for name, one in var.pools : "${one.size} (pool ${name}, retired on ${local.sizes[one.size].retired})" if contains(keys(try(local.sizes[one.size], {})), "retired")])}. Standard_NC8as_T4_v3 is the nearest for one small GPU, Standard_NC24ads_A100_v4 for a large one."
+    condition     = alltrue([for one in values(var.pools) : try(local.sizes[one.size].retired, "") == ""])
+    error_message = "No longer made: ${join(", ", [for name, one in var.pools : "${one.size} (pool ${name}), since ${local.sizes[one.size].retired}" if try(local.sizes[one.size].retired, "") != ""])}. Standard_NC8as_T4_v3 is the nearest for one small GPU, Standard_NC24ads_A100_v4 for a large one."
   }
 
   validation {

@@ -12,12 +12,12 @@ run "private" {
   command = plan
 
   assert {
-    condition = (
-      !azurerm_storage_account.this.public_network_access_enabled
-      && !azurerm_storage_account.this.shared_access_key_enabled
-      && !azurerm_storage_account.this.allow_nested_items_to_be_public
-      && azurerm_storage_account.this.network_rules[0].default_action == "Deny"
-    )
+    condition = alltrue([
+      azurerm_storage_account.this.public_network_access_enabled == false,
+      azurerm_storage_account.this.shared_access_key_enabled == false,
+      azurerm_storage_account.this.allow_nested_items_to_be_public == false,
+      azurerm_storage_account.this.network_rules[0].default_action == "Deny",
+    ])
     error_message = "Nobody comes in from the internet, with a key, or without a name."
   }
 
