@@ -1,3 +1,9 @@
+/**
+ * # aks
+ *
+ * Everything of a deployment in Azure. [docs/clouds/aks.md](../../docs/clouds/aks.md) is the page for users.
+ */
+
 data "azurerm_client_config" "current" {}
 
 locals {

@@ -1,3 +1,10 @@
+/**
+ * # aks-cluster
+ *
+ * An AKS cluster: Entra's identities and roles only, overlay network with Cilium, API server in the network, system nodes
+ * that take nothing else, weekly windows for upgrades.
+ */
+
 locals {
   auto = var.node_provisioning == "auto"
 }

@@ -1,3 +1,10 @@
+/**
+ * # aks-node-pools
+ *
+ * Node pools for Ray, and what the charts must know of them. Each takes the pods of one pool of `global.ray.pools`; sizes
+ * of pods are derived from the machine, so that they fit.
+ */
+
 locals {
   sizes = jsondecode(file("${path.module}/../../sizes-azure.json"))
 

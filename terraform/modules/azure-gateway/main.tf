@@ -1,3 +1,10 @@
+/**
+ * # azure-gateway
+ *
+ * A public address for a cluster's gateway, with names for it, and the identity by which cert-manager proves that a DNS
+ * zone is ours.
+ */
+
 locals {
   zone = var.dns_zone_id == null ? null : {
     resource_group = split("/", var.dns_zone_id)[4]

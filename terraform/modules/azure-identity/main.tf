@@ -1,3 +1,9 @@
+/**
+ * # azure-identity
+ *
+ * An identity that service accounts of a cluster take on (workload identity).
+ */
+
 resource "azurerm_user_assigned_identity" "this" {
   name                = "id-${var.name}"
   location            = var.region

@@ -1,3 +1,9 @@
+/**
+ * # azure-monitoring
+ *
+ * Managed Prometheus, managed Grafana and Container Insights for a cluster, with the roles that each needs.
+ */
+
 locals {
   logs = var.log_analytics_workspace_id == null ? [] : [var.log_analytics_workspace_id]
 }

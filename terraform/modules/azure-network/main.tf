@@ -1,3 +1,9 @@
+/**
+ * # azure-network
+ *
+ * A virtual network for a cluster: subnets for nodes, private endpoints and the API server, and a NAT gateway by choice.
+ */
+
 locals {
   # Nodes have the first quarter: with an overlay they alone take addresses of the network.
   nodes     = cidrsubnet(var.address_space, 2, 0)

@@ -1,3 +1,10 @@
+/**
+ * # azure-private-endpoints
+ *
+ * Private endpoints, and the private DNS zones by which their names are found in a network. For azurerm 5: azurerm 4
+ * writes the links of DNS zones otherwise.
+ */
+
 # azurerm 4 names the zone of a link by `private_dns_zone_name`, azurerm 5 by `private_dns_zone_id`, and neither knows
 # the other's: this module is for 5.
 locals {

@@ -1,3 +1,10 @@
+/**
+ * # azure-redis
+ *
+ * Azure Managed Redis as Ray wants it for GCS fault tolerance: one shard, TLS, nothing evicted. Its password is in no
+ * output; `password_command` prints it.
+ */
+
 resource "azurerm_managed_redis" "this" {
   name                = var.name
   resource_group_name = var.resource_group_name

@@ -1,3 +1,9 @@
+/**
+ * # azure-registry
+ *
+ * A container registry, who pulls from it and who pushes to it.
+ */
+
 resource "azurerm_container_registry" "this" {
   #checkov:skip=CKV_AZURE_139: variable private closes it; then images are built within the network
   #checkov:skip=CKV_AZURE_163: Defender for Containers scans, and is turned on for a subscription

@@ -1,3 +1,10 @@
+/**
+ * # azure-storage
+ *
+ * A storage account with a hierarchical namespace, closed to the internet and to keys, with containers and who may write
+ * to them.
+ */
+
 resource "azurerm_storage_account" "this" {
   #checkov:skip=CKV_AZURE_33: there are no queues in it
   #checkov:skip=CKV_AZURE_36: nothing of Microsoft's has to come in

@@ -1,3 +1,9 @@
+/**
+ * # azure-team
+ *
+ * What a team has beside the release of chart ray-team: identity, container, and nodes of its own by choice.
+ */
+
 locals {
   namespaces = length(var.namespaces) > 0 ? var.namespaces : toset([var.team])
 }

@@ -1,3 +1,9 @@
+/**
+ * # azure-vault
+ *
+ * A key vault for secrets, and keys of one's own with what may use them.
+ */
+
 resource "azurerm_key_vault" "this" {
   #checkov:skip=CKV_AZURE_189: public access is off unless authorized_cidrs names addresses, and denied to all others
   #checkov:skip=CKV2_AZURE_32: the private endpoint is module azure-private-endpoints'
