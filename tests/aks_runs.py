@@ -1,7 +1,8 @@
 """Terraform's root for AKS with a mock for Azure: plans and outputs of aks/scenarios.tftest.hcl.
 
-`terraform plan` asks Azure who one is; only `terraform test` puts a mock in the provider's place. With
-`-json -verbose` it prints each run's plan, or the state after it, in the form of `terraform show -json`.
+`terraform plan` asks Azure who one is; only `terraform test` puts a mock in the provider's place.
+With `-json -verbose` it prints each run's plan, or the state after it, in nearly the form that
+`terraform show -json` has.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.paths import ROOT, tool
 from terraform import check, mirror
 
-SCENARIOS = Path(__file__).with_name("aks")
+from lib.paths import tool
+
+SCENARIOS = Path(__file__).parent / "terraform" / "aks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,12 @@ def runs() -> dict[str, Run]:
         )  # fmt: skip
         words = ["-test-directory=scenarios", "-json", "-verbose", "-no-color"]
         done = subprocess.run(
-            [program, "test", *words], cwd=root, env=env, capture_output=True, text=True, check=False
+            [program, "test", *words],
+            cwd=root,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     found, said = {}, []
     for line in done.stdout.splitlines():
@@ -64,7 +71,9 @@ def runs() -> dict[str, Run]:
         elif event["type"] == "test_state":
             found[event["@testrun"]] = _made(event["test_state"])
         elif event["type"] == "diagnostic" and event["@level"] == "error":
-            said.append(f"{event['diagnostic']['summary']}: {event['diagnostic'].get('detail', '')}")
+            said.append(
+                f"{event['diagnostic']['summary']}: {event['diagnostic'].get('detail', '')}"
+            )
     assert done.returncode == 0, "\n".join(said) or done.stderr
     return found
 
@@ -86,13 +95,6 @@ def _made(state: dict[str, Any]) -> Run:
         module = modules.pop()
         modules += module.get("child_modules", [])
         resources |= {one["address"]: one["values"] for one in module.get("resources", [])}
-    return Run(resources, {name: one["value"] for name, one in state["root_module_outputs"].items()})
-
-
-def values(outputs: dict[str, Any]) -> dict[str, Any]:
-    """`helm_values` as a values file, with the images that a deployment pushes."""
-    example: dict[str, Any] = json.loads(json.dumps(outputs["helm_values"]))
-    return {"global": {"ray": example}}
-
-
-__all__ = ["ROOT", "Run", "runs", "values"]
+    return Run(
+        resources, {name: one["value"] for name, one in state["root_module_outputs"].items()}
+    )
