@@ -35,7 +35,7 @@ run "two" {
   }
 
   assert {
-    condition     = output.add_ons.teams["blue"].global.ray.pools == {} && output.add_ons.teams["blue"].roles == {}
+    condition     = length(output.add_ons.teams["blue"].global.ray.pools) == 0 && length(output.add_ons.teams["blue"].roles) == 0
     error_message = "Blue uses the shared machines, and has no group."
   }
 }

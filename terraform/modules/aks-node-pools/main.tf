@@ -48,7 +48,7 @@ locals {
           }
         }
       },
-      local.machines[name].gpus > 0 ? { accelerator = { resource = "nvidia.com/gpu" }, image = "rayCuda" } : {},
+      { for key, value in { accelerator = { resource = local.gpu_taint }, image = "rayCuda" } : key => value if local.machines[name].gpus > 0 },
     )
   }
 }

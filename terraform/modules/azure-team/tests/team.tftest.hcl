@@ -23,7 +23,7 @@ run "least" {
   }
 
   assert {
-    condition     = length(azurerm_role_assignment.members) == 0 && output.machines == {}
+    condition     = length(azurerm_role_assignment.members) == 0 && length(output.machines) == 0
     error_message = "It has no group and no machines."
   }
 }
