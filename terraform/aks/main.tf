@@ -24,6 +24,8 @@ locals {
     { for name, one in var.gpu_pools : name => merge(one, { spot = var.spot }) },
   )
 
+  log_analytics = var.monitoring.logs ? { workspace_id = azurerm_log_analytics_workspace.this[0].id } : null
+
   # Who runs Terraform, and deploys after it.
   me = { deployer = data.azurerm_client_config.current.object_id }
 }
@@ -109,8 +111,8 @@ module "cluster" {
     authorized_cidrs = var.private_cluster ? [] : var.authorized_cidrs
   }
 
-  log_analytics_workspace_id = one(azurerm_log_analytics_workspace.this[*].id)
-  managed_prometheus         = var.monitoring.prometheus
+  log_analytics      = local.log_analytics
+  managed_prometheus = var.monitoring.prometheus
 }
 
 module "node_pools" {
@@ -175,7 +177,7 @@ module "storage" {
   public_cidrs        = var.storage.public_cidrs
   retention_days      = var.storage.retention_days
   writers             = { ray = { principal_id = module.identity.principal_id, container = "ray" } }
-  driver_principal_id = module.cluster.identity_principal_id
+  controllers         = { blob-driver = module.cluster.identity_principal_id }
   own_key             = lookup(module.vault.keys, "storage", null)
 }
 
@@ -219,18 +221,18 @@ module "private_endpoints" {
 module "monitoring" {
   source = "../modules/azure-monitoring"
 
-  name                       = var.name
-  suffix                     = local.suffix
-  resource_group_name        = azurerm_resource_group.this.name
-  resource_group_id          = azurerm_resource_group.this.id
-  region                     = var.region
-  tags                       = local.tags
-  cluster                    = { id = module.cluster.id, name = module.cluster.name }
-  log_analytics_workspace_id = one(azurerm_log_analytics_workspace.this[*].id)
-  prometheus                 = var.monitoring.prometheus
-  grafana                    = var.monitoring.grafana
-  grafana_administrators     = merge(local.me, { for id in var.administrators : id => id })
-  grafana_viewers            = var.monitoring.viewers
+  name                   = var.name
+  suffix                 = local.suffix
+  resource_group_name    = azurerm_resource_group.this.name
+  resource_group_id      = azurerm_resource_group.this.id
+  region                 = var.region
+  tags                   = local.tags
+  cluster                = { id = module.cluster.id, name = module.cluster.name }
+  log_analytics          = local.log_analytics
+  prometheus             = var.monitoring.prometheus
+  grafana                = var.monitoring.grafana
+  grafana_administrators = merge(local.me, { for id in var.administrators : id => id })
+  grafana_viewers        = var.monitoring.viewers
 }
 
 module "gateway" {

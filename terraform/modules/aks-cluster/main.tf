@@ -156,10 +156,10 @@ resource "azurerm_kubernetes_cluster" "this" {
   }
 
   dynamic "oms_agent" {
-    for_each = var.log_analytics_workspace_id == null ? [] : [true]
+    for_each = var.log_analytics[*]
 
     content {
-      log_analytics_workspace_id      = var.log_analytics_workspace_id
+      log_analytics_workspace_id      = oms_agent.value.workspace_id
       msi_auth_for_monitoring_enabled = true
     }
   }
@@ -203,11 +203,11 @@ resource "azurerm_role_assignment" "deployers" {
 }
 
 resource "azurerm_monitor_diagnostic_setting" "control_plane" {
-  count = var.log_analytics_workspace_id == null ? 0 : 1
+  count = var.log_analytics == null ? 0 : 1
 
   name                           = "control-plane"
   target_resource_id             = azurerm_kubernetes_cluster.this.id
-  log_analytics_workspace_id     = var.log_analytics_workspace_id
+  log_analytics_workspace_id     = var.log_analytics.workspace_id
   log_analytics_destination_type = "Dedicated"
 
   # Who changed what, who was let in, and why nodes came and went. Not kube-audit, which has each read too.

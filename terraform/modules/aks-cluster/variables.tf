@@ -139,10 +139,12 @@ variable "upgrades" {
   }
 }
 
-variable "log_analytics_workspace_id" {
-  description = "Workspace for the logs of control plane and containers; null means none."
-  type        = string
-  default     = null
+variable "log_analytics" {
+  description = "Workspace for the logs of control plane and containers: `workspace_id`. Null means none."
+  type = object({
+    workspace_id = string
+  })
+  default = null
 }
 
 variable "managed_prometheus" {

@@ -4,10 +4,6 @@
  * Managed Prometheus, managed Grafana and Container Insights for a cluster, with the roles that each needs.
  */
 
-locals {
-  logs = var.log_analytics_workspace_id == null ? [] : [var.log_analytics_workspace_id]
-}
-
 # Metrics: AKS scrapes, the rule says where to.
 resource "azurerm_monitor_workspace" "this" {
   count = var.prometheus ? 1 : 0
@@ -68,7 +64,7 @@ resource "azurerm_monitor_data_collection_rule_association" "metrics" {
 
 # Logs: what containers print, Ray's session logs among it.
 resource "azurerm_monitor_data_collection_rule" "logs" {
-  count = length(local.logs)
+  count = var.log_analytics == null ? 0 : 1
 
   name                = "dcr-${var.name}-logs"
   resource_group_name = var.resource_group_name
@@ -95,7 +91,7 @@ resource "azurerm_monitor_data_collection_rule" "logs" {
   destinations {
     log_analytics {
       name                  = "workspace"
-      workspace_resource_id = local.logs[0]
+      workspace_resource_id = var.log_analytics.workspace_id
     }
   }
 
@@ -106,7 +102,7 @@ resource "azurerm_monitor_data_collection_rule" "logs" {
 }
 
 resource "azurerm_monitor_data_collection_rule_association" "logs" {
-  count = length(local.logs)
+  count = var.log_analytics == null ? 0 : 1
 
   # AKS looks for it by this name.
   name                    = "ContainerInsightsExtension"

@@ -37,10 +37,12 @@ variable "cluster" {
   })
 }
 
-variable "log_analytics_workspace_id" {
-  description = "Workspace for container logs; null means none."
-  type        = string
-  default     = null
+variable "log_analytics" {
+  description = "Workspace for the logs of containers: `workspace_id`. Null means none."
+  type = object({
+    workspace_id = string
+  })
+  default = null
 }
 
 variable "prometheus" {

@@ -89,12 +89,12 @@ resource "azurerm_role_assignment" "writers" {
 }
 
 # Keys are off, so that this role opens no data.
-resource "azurerm_role_assignment" "driver" {
-  count = var.driver_principal_id == null ? 0 : 1
+resource "azurerm_role_assignment" "controllers" {
+  for_each = var.controllers
 
   scope                            = azurerm_storage_account.this.id
   role_definition_name             = "Storage Account Contributor"
-  principal_id                     = var.driver_principal_id
+  principal_id                     = each.value
   principal_type                   = "ServicePrincipal"
   skip_service_principal_aad_check = true
 }

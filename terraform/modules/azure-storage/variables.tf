@@ -87,10 +87,10 @@ variable "writers" {
   }
 }
 
-variable "driver_principal_id" {
-  description = "Principal of the blob CSI driver's controller, which finds and makes containers; null means that none does."
-  type        = string
-  default     = null
+variable "controllers" {
+  description = "Principals, by a name, that find and make containers: that of the blob CSI driver's controller."
+  type        = map(string)
+  default     = {}
 }
 
 variable "own_key" {

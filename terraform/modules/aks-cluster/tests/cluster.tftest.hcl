@@ -112,8 +112,8 @@ run "logs_and_metrics" {
   command = plan
 
   variables {
-    log_analytics_workspace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks/providers/Microsoft.OperationalInsights/workspaces/log-rayworks"
-    managed_prometheus         = true
+    log_analytics      = { workspace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks/providers/Microsoft.OperationalInsights/workspaces/log-rayworks" }
+    managed_prometheus = true
   }
 
   assert {

@@ -51,9 +51,9 @@ run "logs" {
   command = plan
 
   variables {
-    prometheus                 = false
-    grafana                    = false
-    log_analytics_workspace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks/providers/Microsoft.OperationalInsights/workspaces/log-rayworks"
+    prometheus    = false
+    grafana       = false
+    log_analytics = { workspace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks/providers/Microsoft.OperationalInsights/workspaces/log-rayworks" }
   }
 
   assert {
