@@ -28,6 +28,9 @@ PLATFORM = ("ray-crds", "ray-operator", "ray-monitoring", "ray-platform", "mlflo
 #: Those that make a Ray cluster, and share most of their values.
 CLUSTERS = ("ray-cluster", "ray-job", "ray-service")
 
+#: Kinds that the operator defines.
+RAY_KINDS = ("RayCluster", "RayJob", "RayService", "RayCronJob")
+
 #: Kinds whose definitions are other people's, rendered by an explicit value only.
 FOREIGN_KINDS = (
     "PodMonitor",
