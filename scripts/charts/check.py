@@ -80,14 +80,14 @@ def renderings() -> Iterator[Rendering]:
             yield Rendering(chart, f"{chart}, scenario {name}", (path,))
         for name, path in examples(chart).items():
             yield Rendering(chart, f"{chart}, example {name}", (path,))
-    for place, file in environments().items():
+    for place, files in environments().items():
         for chart in ("ray-platform", "ray-team", "mlflow"):
-            yield Rendering(chart, f"{chart} on {place}", (file,))
+            yield Rendering(chart, f"{chart} on {place}", files)
         for name, path in workloads().items():
             described = yaml.safe_load(path.with_name("workload.yaml").read_text())
             own = path.with_name(f"values-{place}.yaml")
-            files = (file, path, own) if own.exists() else (file, path)
-            yield Rendering(described["chart"], f"{name} on {place}", files)
+            values = (*files, path, own) if own.exists() else (*files, path)
+            yield Rendering(described["chart"], f"{name} on {place}", values)
 
 
 def drift() -> list[str]:

@@ -48,9 +48,13 @@ ENVIRONMENTS = ROOT / "environments"
 WORKLOADS = ROOT / "workloads" / "src" / "rayworks"
 
 
-def environments() -> dict[str, Path]:
-    """Values file of each environment, by name."""
-    return {path.parent.name: path for path in sorted(ENVIRONMENTS.glob("*/values.yaml"))}
+def environments() -> dict[str, tuple[Path, ...]]:
+    """Values files of each environment, by name: what is fixed, then an example of what is not."""
+    found = {}
+    for path in sorted(ENVIRONMENTS.glob("*/values.yaml")):
+        example = path.with_name("example.yaml")
+        found[path.parent.name] = (path, example) if example.exists() else (path,)
+    return found
 
 
 def scenarios(chart: str) -> dict[str, Path]:
