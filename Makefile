@@ -101,9 +101,12 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check format sweep test test-full test-gpu bench
+.PHONY: check versions format sweep test test-full test-gpu bench
 check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
+
+versions: ready-dev ## The README's table of versions, printed and written anew
+	@$(DEV) -m versions table
 
 format: ready-dev ## Format Python files and sort imports
 	@$(DEV) -m ruff format . && $(DEV) -m ruff check --fix .

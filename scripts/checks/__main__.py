@@ -54,6 +54,7 @@ def quick() -> list[Check]:
         Check("types", [PYTHON, "-m", "mypy", "scripts", "workloads/src"]),
         Check("yaml", [PYTHON, "-m", "yamllint", "--strict", "."]),
         Check("shell", [f"{sys.prefix}/bin/shellcheck", ".ci/run", *_tracked("*.sh")]),
+        Check("versions", [PYTHON, "-m", "versions", "check"]),
         # Two halves, for two lanes.
         Check("tests of charts", [*PYTEST, *UNIT, "tests/charts"]),
         Check("charts", [PYTHON, "-m", "charts", "check"]),
