@@ -81,7 +81,7 @@ cluster-status: ready-deploy ## Each component's health; the last lines of those
 	@$(RUN) -m local status
 
 ## Tools
-.PHONY: tools ready-deploy ready-dev ready-all lock clean-cache
+.PHONY: tools ready-deploy ready-dev ready-all ready-release ready-docs lock clean-cache
 tools: ## Build all pinned command-line tools into .tools/bin
 	@$(TOOLS) build
 
@@ -97,11 +97,17 @@ ready-all: # both at once: compiled packages are shared while tools are built, a
 lock: ## Refresh the hash-locked Python requirements
 	@$(TOOLS) lock
 
+ready-release: ready-dev # what makes, signs and describes a release
+	@$(TOOLS) ready release
+
+ready-docs: # what makes the site
+	@$(TOOLS) venv docs
+
 clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check versions format sweep test test-full test-gpu bench
+.PHONY: check versions format sweep test test-full test-gpu bench bench-history docs
 check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
@@ -124,4 +130,33 @@ test-gpu: ready-dev ## The trainings and the endpoint on this machine's GPU, som
 	@$(DEV) -m checks gpu
 
 bench: ready-all ## Ratios to the samples, plain torch and FastAPI, start-up times: about an hour; the last line is JSON
-	@$(DEV) -m bench
+	@set -o pipefail; $(DEV) -m bench $(if $(BENCH_OUT),| tee /dev/stderr | tail -n 1 > $(BENCH_OUT))
+
+bench-history: ready-dev ## Compare figures with those before, on the branch `benchmarks` (BENCH_OUT=bench.json)
+	@$(DEV) -m release bench-history $(BENCH_OUT)
+
+docs: ready-docs ## The site in dist/site; a broken link is an error (SERVE=1 shows it on a local port)
+	@.venv-docs/bin/mkdocs $(if $(SERVE),serve,build --strict)
+
+## Release it
+.PHONY: images images-push images-publish charts-publish charts-index smoke release-dry-run
+images: ## All images for this machine's architecture, by Docker (TARGETS="ray operator")
+	@docker buildx bake --file images/docker-bake.hcl $(TARGETS)
+
+images-push: ## The same, into REGISTRY by digest and without a name
+	@$(PYTHON) -m release images-push
+
+images-publish: ready-release ## Give the pushed images their names; scan, describe and sign them
+	@$(DEV) -m release images-publish
+
+charts-publish: ready-release ## Charts whose versions REGISTRY has not: package, push, sign
+	@$(DEV) -m release charts-publish
+
+charts-index: ready-release ## A release for each published chart, and the index of `helm repo add`
+	@$(DEV) -m release charts-index
+
+smoke: ready-dev ## Platform, cluster and job on the current kubeconfig's cluster (CHARTS=oci://…)
+	@$(DEV) -m release smoke $(if $(CHARTS),--charts $(CHARTS))
+
+release-dry-run: ready-deploy ready-release ## A release into a registry on this machine, installed from there
+	@$(DEV) -m release dry-run
