@@ -170,7 +170,8 @@ def test_a_package_is_the_same_from_another_checkout(
     with tarfile.open(here) as file:
         names = file.getnames()
     # Helm reads it as what it was made of.
-    shown = [run([tool("helm"), "template", "demo", one, "--namespace", "ray-system"]).stdout for one in (here, CHART)]
+    command = [tool("helm"), "template", "demo", "--namespace", "ray-system"]
+    shown = [run([*command, one]).stdout for one in (here, CHART)]
     assert shown[0] == shown[1]
     assert "ray-platform/charts/ray-operator/charts/ray-common/Chart.yaml" in names
     assert "ray-platform/charts/ray-operator/templates/tests/ready.yaml" in names
