@@ -139,14 +139,17 @@ docs: ready-docs ## The site in dist/site; a broken link is an error (SERVE=1 sh
 	@.venv-docs/bin/mkdocs $(if $(SERVE),serve,build --strict)
 
 ## Release it
-.PHONY: images images-push images-publish charts-publish charts-index smoke release-dry-run
-images: ## All images for this machine's architecture, by Docker (TARGETS="ray operator")
-	@docker buildx bake --file images/docker-bake.hcl $(TARGETS)
+.PHONY: images images-push images-sbom images-publish charts-publish charts-index smoke release-dry-run
+images: ready-dev ## All images for this machine's architecture, by Docker (TARGETS="ray operator")
+	@$(DEV) -m release images $(TARGETS)
 
-images-push: ## The same, into REGISTRY by digest and without a name
-	@$(PYTHON) -m release images-push
+images-push: ready-dev ## The same, into REGISTRY by digest and without a name
+	@$(DEV) -m release images-push
 
-images-publish: ready-release ## Give the pushed images their names; scan, describe and sign them
+images-sbom: ready-release ## Write down what is in the pushed images (TARGETS="ray operator")
+	@$(DEV) -m release images-sbom $(TARGETS)
+
+images-publish: ready-release ## Give the pushed images their names; describe and sign them
 	@$(DEV) -m release images-publish
 
 charts-publish: ready-release ## Charts whose versions REGISTRY has not: package, push, sign
@@ -158,5 +161,5 @@ charts-index: ready-release ## A release for each published chart, and the index
 smoke: ready-dev ## Platform, cluster and job on the current kubeconfig's cluster (CHARTS=oci://…)
 	@$(DEV) -m release smoke $(if $(CHARTS),--charts $(CHARTS))
 
-release-dry-run: ready-deploy ready-release ## A release into a registry on this machine, installed from there
-	@$(DEV) -m release dry-run
+release-dry-run: $(if $(filter no,$(CLUSTER)),,ready-deploy) ready-release ## A release into a registry on this machine, installed from there (CLUSTER=no: charts alone)
+	@$(DEV) -m release dry-run $(if $(filter no,$(CLUSTER)),--no-cluster)

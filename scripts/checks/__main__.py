@@ -55,6 +55,7 @@ def quick() -> list[Check]:
         Check("yaml", [PYTHON, "-m", "yamllint", "--strict", "."]),
         Check("shell", [f"{sys.prefix}/bin/shellcheck", ".ci/run", *_tracked("*.sh")]),
         Check("versions", [PYTHON, "-m", "versions", "check"]),
+        Check("pipelines and releases", [PYTHON, "-m", "release", "check"]),
         # Two halves, for two lanes.
         Check("tests of charts", [*PYTEST, *UNIT, "tests/charts"]),
         Check("charts", [PYTHON, "-m", "charts", "check"]),
