@@ -19,6 +19,7 @@ from lib.paths import ROOT, tool
 from lib.shell import run
 
 GITHUB = ROOT / ".github"
+RENOVATE = ROOT / "renovate.json"
 PAGE = ROOT / "docs" / "pipelines.md"
 
 #: What a step may run: a target, as root where it makes a node.
@@ -91,6 +92,7 @@ def lint(folder: Path = GITHUB) -> list[str]:
             python / "zizmor", "--offline", "--no-progress", "--quiet", "--pedantic",
             "--strict-collection", "--config", GITHUB / "zizmor.yml", folder,
         ],
+        [python / "check-jsonschema", "--builtin-schema", "vendor.renovate", RENOVATE],
     ]  # fmt: skip
     wrong = []
     for command in commands:

@@ -11,6 +11,7 @@ import sys
 from lib.errors import UserError, exits_cleanly
 from lib.paths import ROOT
 from tools.catalogue import TOOLS
+from versions import locks
 from versions.components import components, disagreements
 
 README = ROOT / "README.md"
@@ -45,7 +46,7 @@ def main() -> None:
             print(table(), end="")
             README.write_text(_with_table(README.read_text()))
         case ["check"]:
-            wrong = disagreements()
+            wrong = [*disagreements(), *locks.faults()]
             if README.read_text() != _with_table(README.read_text()):
                 wrong.append("README.md: its table of versions is out of date: make versions")
             if wrong:
