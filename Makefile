@@ -91,7 +91,7 @@ ready-deploy: # what a deployment needs; silent when it is there
 ready-dev: # what the checks need
 	@$(TOOLS) ready dev
 
-ready-all: # both at once: compiled packages are shared while tools are built, and dropped after
+ready-all: ready-docs # both at once: compiled packages are shared while tools are built, and dropped after
 	@$(TOOLS) ready deploy dev
 
 lock: ## Refresh the hash-locked Python requirements
@@ -108,7 +108,7 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 
 ## Work on it
 .PHONY: check versions format sweep test test-full test-gpu bench bench-history docs
-check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
+check: ready-dev ready-docs ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
 versions: ready-dev ## The README's table of versions, printed and written anew
@@ -136,7 +136,7 @@ bench-history: ready-dev ## Compare figures with those before, on the branch `be
 	@$(DEV) -m release bench-history $(BENCH_OUT)
 
 docs: ready-docs ## The site in dist/site; a broken link is an error (SERVE=1 shows it on a local port)
-	@.venv-docs/bin/mkdocs $(if $(SERVE),serve,build --strict)
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs $(if $(SERVE),serve,build --strict)
 
 ## Release it
 .PHONY: images images-push images-sbom images-publish charts-publish charts-index smoke release-dry-run
