@@ -107,7 +107,7 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check versions format sweep test test-full test-gpu bench bench-history docs
+.PHONY: check versions format sweep test test-full test-gpu bench bench-history docs docs-publish
 check: ready-dev ready-docs ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
@@ -138,8 +138,11 @@ bench-history: ready-dev ## Compare figures with those before, on the branch `be
 docs: ready-docs ## The site in dist/site; a broken link is an error (SERVE=1 shows it on a local port)
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs $(if $(SERVE),serve,build --strict)
 
+docs-publish: ready-docs ## The site as VERSION (a branch, or v1.2.3), on the branch gh-pages
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mike deploy --push --update-aliases $(VERSION) $(if $(filter v%,$(VERSION)),latest)
+
 ## Release it
-.PHONY: images images-push images-sbom images-publish charts-publish charts-index smoke release-dry-run
+.PHONY: images images-push images-sbom images-publish charts-publish charts-index smoke release-notes release-dry-run
 images: ready-dev ## All images for this machine's architecture, by Docker (TARGETS="ray operator")
 	@$(DEV) -m release images $(TARGETS)
 
@@ -160,6 +163,9 @@ charts-index: ready-release ## A release for each published chart, and the index
 
 smoke: ready-dev ## Platform, cluster and job on the current kubeconfig's cluster (CHARTS=oci://…)
 	@$(DEV) -m release smoke $(if $(CHARTS),--charts $(CHARTS))
+
+release-notes: ready-dev ## What was tested together, in dist/release.md (PUBLISH=yes: as a release on GitHub)
+	@$(DEV) -m release notes $(if $(PUBLISH),--publish)
 
 release-dry-run: $(if $(filter no,$(CLUSTER)),,ready-deploy) ready-release ## A release into a registry on this machine, installed from there (CLUSTER=no: charts alone)
 	@$(DEV) -m release dry-run $(if $(filter no,$(CLUSTER)),--no-cluster)

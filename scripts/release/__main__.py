@@ -68,6 +68,18 @@ def charts_index() -> None:
     publish.index_charts()
 
 
+@cli.command()
+@click.option("--publish", "published", is_flag=True, help="as a release on GitHub")
+def notes(published: bool) -> None:
+    """What was tested together, in dist/release.md."""
+    publish.DIST.mkdir(exist_ok=True)
+    (publish.DIST / "release.md").write_text(publish.notes())
+    if published:
+        publish.publish_notes()
+    else:
+        print(publish.notes(), end="")
+
+
 @cli.command("smoke")
 @click.option("--charts", "source", help="a registry, as oci://HOST/PATH; the checkout without")
 def smoke_command(source: str | None) -> None:

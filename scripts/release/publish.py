@@ -18,6 +18,7 @@ from lib.paths import ROOT, tool
 from lib.shell import run
 from release.charts import all_charts, digest, faults, package
 from release.registry import Registry
+from versions.table import table
 
 DIST = ROOT / "dist"
 
@@ -200,3 +201,36 @@ def index_charts() -> None:
     where: list[str | Path] = ["--owner", owner, "--git-repo", repository, "--package-path", folder]
     run([tool("cr"), "upload", *where, "--commit", revision(), "--skip-existing"], timeout=600)
     run([tool("cr"), "index", *where, "--index-path", DIST / "index.yaml", "--push"], timeout=600)
+
+
+def notes() -> str:
+    """What a release of the repository names: versions that were tested together."""
+    rows = [
+        f"| {chart.name} | {chart.version} | {chart.meta.get('appVersion', '')} |"
+        for chart in all_charts()
+        if not chart.is_library
+    ]
+    images = [f"- `{name}:{version()}`" for name in IMAGES]
+    return "\n".join(
+        [
+            "## Charts\n\n| chart | version | of what it installs |\n|---|---|---|",
+            *rows,
+            "\n## Images\n",
+            *images,
+            "\n## Tested with\n",
+            table(),
+        ]
+    )
+
+
+def publish_notes() -> None:
+    """Make a release on GitHub of the tag that is checked out.
+
+    Raises:
+        UserError: it is no tag of a release, or there is such a release already.
+    """
+    number = version()
+    if "-dev." in number:
+        raise UserError(f"{number} is no release: no tag v… is checked out", "git tag v1.2.3")
+    command = ["gh", "release", "create", f"v{number}", "--verify-tag", "--title", number]
+    run([*command, "--notes-file", DIST / "release.md"], timeout=120)
