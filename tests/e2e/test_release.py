@@ -1,4 +1,4 @@
-"""A release, as `make release-dry-run` makes it: into a registry here, and from it into the cluster."""
+"""A release by `make release-dry-run`: into a registry here, and from it into the cluster."""
 
 from __future__ import annotations
 
