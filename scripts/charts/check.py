@@ -47,11 +47,13 @@ class Rendering:
         chart: the chart's name.
         title: how it is called in messages.
         values: files, merged in this order.
+        place: the environment whose values are among them, if one's are.
     """
 
     chart: str
     title: str
     values: tuple[Path, ...]
+    place: str = ""
 
     def text(self, *options: str) -> str:
         """What `helm template` makes of it, with further options.
@@ -82,12 +84,12 @@ def renderings() -> Iterator[Rendering]:
             yield Rendering(chart, f"{chart}, example {name}", (path,))
     for place, files in environments().items():
         for chart in ("ray-platform", "ray-team", "mlflow"):
-            yield Rendering(chart, f"{chart} on {place}", files)
+            yield Rendering(chart, f"{chart} on {place}", files, place)
         for name, path in workloads().items():
             described = yaml.safe_load(path.with_name("workload.yaml").read_text())
             own = path.with_name(f"values-{place}.yaml")
             values = (*files, path, own) if own.exists() else (*files, path)
-            yield Rendering(described["chart"], f"{name} on {place}", values)
+            yield Rendering(described["chart"], f"{name} on {place}", values, place)
 
 
 def drift() -> list[str]:
@@ -116,26 +118,29 @@ def proofs(things: tuple[Rendering, ...], version: str) -> tuple[Proof, ...]:
 
 
 def conform(known: list[str]) -> list[str]:
-    """Faults of what the charts render for some versions of Kubernetes, a line each."""
+    """Faults of what the charts render for some versions of Kubernetes, a line each.
+
+    All that is rendered for the last version; for the others what shows each of a chart's objects,
+    as its scenarios do, and not the same again with each environment's values.
+    """
     wrong = []
-    things = tuple(renderings())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_schemas(folder / "schemas", known)
         for version in known:
             manifests = folder / f"manifests-{version}"
             manifests.mkdir()
-            for number, (one, proof) in enumerate(
-                zip(things, proofs(things, version), strict=True)
-            ):
+            last = version == known[-1]
+            things = tuple(one for one in renderings() if last or not one.place)
+            found = zip(things, proofs(things, version), strict=True)
+            for number, (one, proof) in enumerate(found):
                 if proof.error:
                     wrong.append(f"{one.title} does not render: {proof.error}")
                 wrong += [f"{one.title}: {fault}" for fault in proof.faults]
                 slug = re.sub(r"[^a-z0-9]+", "-", one.title.lower())
                 (manifests / f"{number:02d}-{slug}.yaml").write_text(proof.manifest)
             # The definitions of Ray's kinds are the same for every version.
-            ours = version == known[-1]
-            wrong += faults(manifests, folder / "schemas", version, custom_resources=ours)
+            wrong += faults(manifests, folder / "schemas", version, custom_resources=last)
     return list(dict.fromkeys(wrong))
 
 
@@ -154,15 +159,15 @@ def score() -> list[str]:
     """What kube-score warns of in what the charts render, the operator's pods included."""
     ignored: dict[str, dict[str, str]] = yaml.safe_load(SCORE.read_text())
     wrong = []
-    oldest = versions()[0]
+    version = versions()[-1]
     things = tuple(renderings())
-    for one, proof in zip(things, proofs(things, oldest), strict=True):
+    for one, proof in zip(things, proofs(things, version), strict=True):
         places = ("everywhere", one.chart, one.title)
         rules = [rule for place in places for rule in ignored.get(place, ())]
         made = proof.made.replace(f"  namespace: {namespace(one.chart)}\n", "")
         said = run(
             [
-                tool("kube-score"), "score", "--kubernetes-version", f"v{oldest[:-2]}",
+                tool("kube-score"), "score", "--kubernetes-version", f"v{version[:-2]}",
                 "--ignore-container-cpu-limit", "--exit-one-on-warning",
                 "--output-format", "ci", *(f"--ignore-test={rule}" for rule in rules), "-",
             ],

@@ -50,7 +50,7 @@ WORKLOADS = ROOT / "workloads" / "src" / "rayworks"
 
 def environments() -> dict[str, tuple[Path, ...]]:
     """Values files of each environment, by name: what is fixed, then an example of what is not."""
-    found = {}
+    found: dict[str, tuple[Path, ...]] = {}
     for path in sorted(ENVIRONMENTS.glob("*/values.yaml")):
         example = path.with_name("example.yaml")
         found[path.parent.name] = (path, example) if example.exists() else (path,)
