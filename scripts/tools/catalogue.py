@@ -241,12 +241,32 @@ TOOLS: tuple[Tool, ...] = (
         groups=("dev",),
         binaries={"actionlint": ("-version",)},
     ),
+    Tool(
+        name="registry",
+        module="github.com/distribution/distribution/v3",
+        groups=("release",),
+        binaries={"registry": ("--version",)},
+    ),
+    Tool(
+        name="crane",
+        module="github.com/google/go-containerregistry",
+        groups=("release",),
+        binaries={"crane": ("version",)},
+    ),
+    Tool(
+        name="cosign",
+        module="github.com/sigstore/cosign/v3",
+        groups=("release",),
+        binaries={"cosign": ("version",)},
+        stamps={"sigs.k8s.io/release-utils/version.gitVersion": "v{version}"},
+    ),
 )
 
 
-#: Who needs tools: `deploy` what a deployment takes, `dev` what the checks take. Each has a virtual
-#: environment of its name, and takes this many gigabytes from an empty cache, images included.
-GROUPS: Mapping[str, int] = {"deploy": 30, "dev": 15}
+#: Who needs tools: `deploy` what a deployment takes, `dev` what the checks take, `release` what
+#: publishes. Each takes this many gigabytes from an empty cache, images and virtual environments
+#: included.
+GROUPS: Mapping[str, int] = {"deploy": 30, "dev": 15, "release": 10}
 
 
 def pick(names: list[str]) -> list[Tool]:
