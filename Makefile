@@ -20,6 +20,10 @@ endif
 ifdef VALUES
 export VALUES
 endif
+# Those of a place count on the command line alone: a shell may have a NAME or DATA of its own.
+PLACE := NAME VARS IMAGES ADDONS DATA FORCE YES
+$(foreach word,$(PLACE),$(if $(filter command,$(word 1,$(origin $(word)))),\
+  $(eval export RAYWORKS_$(word) := $$($(word)))))
 
 PYTHON ?= python3
 TOOLS := $(PYTHON) -m tools

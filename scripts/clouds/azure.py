@@ -153,7 +153,7 @@ class Azure:
                 reason = limit.get("reasonCode", "restricted")
                 found.missing.append(
                     f"{size} is not for this subscription in {region} ({reason}): choose another "
-                    "size or region, or ask for it at https://aka.ms/ProdportalCRP"
+                    "size or region, or ask for it by a support request"
                 )
                 return None
         facts = {one["name"]: one["value"] for one in exact[0]["capabilities"]}

@@ -14,7 +14,7 @@ from typing import Any
 from clouds.cli import Cli
 from deploy.stages import Report
 from lib.errors import UserError
-from lib.paths import ROOT, TOOLS_BIN
+from lib.paths import TOOLS_BIN
 
 LEAST = (1, 9)
 INSTALL = "install Terraform or OpenTofu 1.9 or later, or name one by TERRAFORM=path"
@@ -23,6 +23,19 @@ INSTALL = "install Terraform or OpenTofu 1.9 or later, or name one by TERRAFORM=
 PLANNING = 1800
 
 _DONE = re.compile(r": (?:Creation|Modifications|Destruction) complete after")
+
+
+def digest(root: Path, deployment: str, variables: Path) -> str:
+    """Hash of all that decides what is made: the code, the variables, the name."""
+    found = hashlib.sha256(deployment.encode())
+    files = [
+        *root.glob("*.tf"),
+        *(root.parent / "modules").rglob("*.tf"),
+        *root.glob(".terraform.lock.hcl"),
+    ]
+    for path in [*sorted(files), variables]:
+        found.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:20]
 
 
 def binary() -> str:
@@ -61,21 +74,7 @@ class Terraform:
         quiet = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
         plain = {**quiet, **(env or {})}
         self.plain = Cli(binary(), INSTALL, login, plain, root)
-        self.cli = Cli(
-            binary(), INSTALL, login, {**plain, "TF_WORKSPACE": deployment}, root
-        )
-
-    def digest(self) -> str:
-        """Hash of all that decides what is made: the code, the variables, the name."""
-        digest = hashlib.sha256(self.deployment.encode())
-        files = [
-            *self.root.glob("*.tf"),
-            *(ROOT / "terraform" / "modules").rglob("*.tf"),
-            *self.root.glob(".terraform.lock.hcl"),
-        ]
-        for path in [*sorted(files), self.variables]:
-            digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
-        return digest.hexdigest()[:20]
+        self.cli = Cli(binary(), INSTALL, login, {**plain, "TF_WORKSPACE": deployment}, root)
 
     def prepare(self, report: Report) -> None:
         """Have the providers, the backend, and the deployment's workspace."""
@@ -94,7 +93,7 @@ class Terraform:
         try:
             made = json.loads((self.root / ".terraform" / "terraform.tfstate").read_text())
         except (FileNotFoundError, ValueError):
-            return f"{self.root.relative_to(ROOT)}/terraform.tfstate.d, in this checkout"
+            return f"{self.root}/terraform.tfstate.d"
         return f"backend {made['backend']['type']}"
 
     def plan(

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,15 +24,17 @@ DIGEST_LABEL = "rayworks-digest"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A chart of this repository, with values, in a namespace.
+    """A chart, with values, in a namespace.
 
     Args:
         name: release name.
-        chart: folder under charts/.
+        chart: folder under charts/, or an absolute one; a chart's name in its repository.
         namespace: where it is installed.
         values: values files in the order in which they are merged.
-        settings: further single values (path → value), as `--set-json` takes them.
         kubeconfig: the cluster.
+        settings: further single values (path → value), as `--set-json` takes them.
+        repository: URL (https: or oci:) of somebody else's repository; empty: it is ours.
+        version: of somebody else's chart.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Release:
     values: Sequence[Path]
     kubeconfig: Path
     settings: tuple[tuple[str, object], ...] = ()
+    repository: str = ""
+    version: str = ""
 
     def _helm(self, *words: str, timeout: float = 120, check: bool = True) -> str:
         command = [tool("helm"), *words, "--namespace", self.namespace]
@@ -50,9 +55,13 @@ class Release:
     def digest(self) -> str:
         """Hash of everything that decides what is installed (20 hex digits)."""
         digest = hashlib.sha256()
-        for folder in (CHARTS / self.chart, CHARTS / "ray-common"):
-            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-                digest.update(str(path.relative_to(CHARTS)).encode() + b"\0" + path.read_bytes())
+        if self.repository:
+            digest.update("\0".join((self.repository, self.chart, self.version)).encode())
+        else:
+            for folder in (CHARTS / self.chart, CHARTS / "ray-common"):
+                for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                    name = str(path.relative_to(folder.parent))
+                    digest.update(name.encode() + b"\0" + path.read_bytes())
         for path in self.values:
             digest.update(b"\0" + path.read_bytes())
         digest.update(json.dumps(self.settings).encode())
@@ -66,6 +75,10 @@ class Release:
         """Whether there is a release of this name, whatever its state."""
         return self._listed()
 
+    def ours(self) -> bool:
+        """Whether there is one that these scripts have installed."""
+        return self._listed("--selector", DIGEST_LABEL)
+
     def others(self) -> list[str]:
         """Names of the other releases in its namespace, whatever their state."""
         found = json.loads(self._helm("list", "-o", "json"))
@@ -74,6 +87,13 @@ class Release:
     def _listed(self, *filters: str) -> bool:
         text = self._helm("list", "--filter", f"^{self.name}$", "-o", "json", *filters)
         return bool(json.loads(text))
+
+    def _source(self) -> list[str]:
+        if not self.repository:
+            return [str(CHARTS / self.chart)]
+        if self.repository.startswith("oci://"):
+            return [f"{self.repository}/{self.chart}", "--version", self.version]
+        return [self.chart, "--repo", self.repository, "--version", self.version]
 
     def upgrade(self) -> None:
         """Install or upgrade. Nothing waits here: stages wait on conditions."""
@@ -85,10 +105,10 @@ class Release:
             for word in ("--set-json", f"{path}={json.dumps(value)}")
         ]
         self._helm(
-            "upgrade", self.name, str(CHARTS / self.chart), "--install",
+            "upgrade", self.name, *self._source(), "--install",
             # the operator owns fields of the objects that Helm applies (chart-traps 1)
             "--force-conflicts", "--labels", f"{DIGEST_LABEL}={self.digest()}",
-            *values, *settings,
+            *values, *settings, timeout=300,
         )  # fmt: skip
 
     def _forget_unfinished(self) -> None:
@@ -106,7 +126,12 @@ class Release:
     def template(self, *options: str) -> str:
         """What would be installed, as YAML."""
         values = [word for path in self.values for word in ("--values", str(path))]
-        return self._helm("template", self.name, str(CHARTS / self.chart), *values, *options)
+        return self._helm("template", self.name, *self._source(), *values, *options)
+
+    def objects(self) -> list[dict[str, Any]]:
+        """What the release has installed, hooks left out."""
+        text = self._helm("get", "manifest", self.name)
+        return [one for one in yaml.safe_load_all(text) if one]
 
     def upgraded(self) -> str:
         """What `upgrade` would apply, as YAML; the charts look at what the cluster has."""

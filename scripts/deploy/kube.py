@@ -134,3 +134,31 @@ def condition(obj: Object, kind: str) -> bool:
     """Whether a status condition of this kind is True."""
     conditions = obj.get("status", {}).get("conditions", [])
     return any(c["type"] == kind and c["status"] == "True" for c in conditions)
+
+
+def available(deployment: Object) -> bool:
+    """Whether a Deployment runs as it was asked for last."""
+    status = deployment.get("status", {})
+    current = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    updated = status.get("updatedReplicas", 0) == deployment["spec"].get("replicas", 1)
+    return current and updated and condition(deployment, "Available")
+
+
+#: By this label a namespace is known as ours, to be taken away again.
+OWNER = {"app.kubernetes.io/managed-by": "rayworks"}
+
+
+def namespace_object(name: str, level: str = "restricted") -> Object:
+    """A namespace that enforces a level of the Pod Security Standards."""
+    modes = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn", "audit")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {**OWNER, **modes}},
+    }
+
+
+def is_ours(obj: Object) -> bool:
+    """Whether an object carries the label of what these scripts make."""
+    labels = obj["metadata"].get("labels") or {}
+    return all(labels.get(key) == value for key, value in OWNER.items())

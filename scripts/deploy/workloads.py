@@ -27,8 +27,8 @@ from deploy import explain
 from deploy.capacity import needed
 from deploy.environments import Environment
 from deploy.helm import Release
-from deploy.kube import Kube, Object, condition
-from deploy.platform import OPERATOR, namespace_object
+from deploy.kube import OWNER, Kube, Object, condition, is_ours, namespace_object
+from deploy.platform import OPERATOR
 from deploy.stages import Report
 from lib.errors import UserError
 from lib.paths import ROOT
@@ -209,22 +209,28 @@ class Workload(ABC):
         self.place.fits(self.what.name, needed(self.release.template()))
 
     def prepare(self) -> None:
-        """Namespace and shared storage."""
+        """Namespace and shared storage, each where there is none."""
         storage = self.shared_storage()
-        objects: list[Object] = [namespace_object(self.namespace)]
-        if storage.get("claim"):
-            objects.append(
-                {
-                    "apiVersion": "v1",
-                    "kind": "PersistentVolumeClaim",
-                    "metadata": {"name": storage["claim"], "namespace": self.namespace},
-                    "spec": {
-                        "accessModes": [storage.get("accessMode", "ReadWriteMany")],
-                        "resources": {"requests": {"storage": "10Gi"}},
-                    },
-                }
-            )
-        self.kube.apply(*objects)
+        found = self.kube.find("namespace", self.namespace)
+        if found is None or is_ours(found):
+            self.kube.apply(namespace_object(self.namespace))
+        claim = storage.get("claim")
+        if claim and self.kube.find("pvc", claim, self.namespace) is None:
+            self.kube.apply(self._claim(claim, storage))
+
+    def _claim(self, name: str, storage: dict[str, Any]) -> Object:
+        spec: dict[str, Any] = {
+            "accessModes": [storage.get("accessMode", "ReadWriteMany")],
+            "resources": {"requests": {"storage": "10Gi"}},
+        }
+        if chosen := self.place.storage_class():
+            spec["storageClassName"] = chosen
+        return {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": self.namespace, "labels": OWNER},
+            "spec": spec,
+        }
 
     def wait(self, report: Report, seconds: float = 3600) -> str:
         """Wait until the object has reached its goal.
@@ -316,13 +322,18 @@ class Workload(ABC):
         """Remove the release, and the last one's namespace with its storage."""
         if not self.kube.alive():
             return "no cluster"
-        if self.kube.find("namespace", self.namespace) is None:
+        space = self.kube.find("namespace", self.namespace)
+        if space is None:
             return "not there"
         report("release")
         self.release.uninstall()
         if others := self.release.others():
             return f"removed; its storage stays for {', '.join(others)}"
         report("namespace and storage")
+        if not is_ours(space):
+            ours = ",".join(f"{key}={value}" for key, value in OWNER.items())
+            self.kube.run("delete", "pvc", "-l", ours, namespace=self.namespace, timeout=300)
+            return f"removed, with its storage; namespace {self.namespace} was there before"
         self.kube.run("delete", "namespace", self.namespace, "--ignore-not-found", timeout=300)
         return "removed, with its storage"
 
@@ -569,3 +580,23 @@ def running(place: Environment) -> list[Workload]:
         if not o["metadata"].get("ownerReferences")
     }
     return [workload(place, name, space) for name, space in sorted(found) if name in known]
+
+
+class Workloads:
+    """All workloads that are installed in a cluster, to be taken away at once."""
+
+    name = "workloads"
+
+    def __init__(self, place: Environment) -> None:
+        self.place = place
+
+    def undo(self, report: Report) -> str:
+        """Remove each, with its namespace where it was made for it."""
+        kube = Kube(self.place.kubeconfig)
+        if not kube.alive() or kube.find("crd", "rayjobs.ray.io") is None:
+            return "none"
+        found = running(self.place)
+        for one in found:
+            report(f"{one.what.name} in {one.namespace}")
+            one.undo(report)
+        return ", ".join(one.what.name for one in found) or "none"
