@@ -17,7 +17,7 @@ import yaml
 
 from clouds.record import Record
 from deploy import explain
-from deploy.helm import Release
+from deploy.helm import Installed, Release, installed
 from deploy.kube import Kube, Object, available, condition, is_ours, namespace_object
 from deploy.stages import Report
 from lib.errors import UserError
@@ -174,12 +174,12 @@ def up(obj: Object) -> bool:
     if kind == "Deployment":
         return available(obj)
     if kind == "StatefulSet":
-        return current and status.get("readyReplicas", 0) == obj["spec"].get("replicas", 1)
+        return bool(current and status.get("readyReplicas", 0) == obj["spec"].get("replicas", 1))
     if kind == "DaemonSet":
         # none is wanted while the pool that it is for has no node
         wanted = status.get("desiredNumberScheduled", 0)
         updated = wanted == 0 or status.get("updatedNumberScheduled", 0) == wanted
-        return current and updated and status.get("numberReady", 0) == wanted
+        return bool(current and updated and status.get("numberReady", 0) == wanted)
     kinds = {one["type"] for one in status.get("conditions", [])}
     for word in ("Established", "Available", "Ready", "Accepted", "Active"):
         if word in kinds:
@@ -187,8 +187,8 @@ def up(obj: Object) -> bool:
     return True
 
 
-#: Kinds of a release that say when they are up.
-TELLING = {"Deployment", "StatefulSet", "DaemonSet", "CustomResourceDefinition", "APIService"}
+#: Kinds of a release that say when they are up; Helm marks each with its release.
+TELLING = "deployments,statefulsets,daemonsets,apiservices"
 
 
 class AddOns:
@@ -240,24 +240,26 @@ class AddOns:
             version=one.chart.get("version", ""),
         )
 
-    def _bare(self, one: AddOn) -> Release:
-        """Its release, to be asked about and removed."""
-        return Release(one.name, one.name, one.namespace, [], self.record.kubeconfig)
-
     def check(self) -> str | None:
         """Each that is wanted is installed as this checkout says."""
         wanted = self.chosen()
-        if not all(self._done(one) for one in wanted):
+        if self.asked and self.asked != self.record.get("add_ons"):
+            return None
+        there = installed(self.record.kubeconfig)
+        own = [one for one in wanted if not self._foreign(one, there)]
+        if not all(self._current(one, there) for one in own) or self._waiting(own):
             return None
         return self._summary(wanted)
 
-    def _done(self, one: AddOn) -> bool:
-        return self._foreign(one) or (self._release(one).current() and not self._waiting(one))
+    def _current(self, one: AddOn, there: Mapping[tuple[str, str], Installed]) -> bool:
+        found = there.get((one.namespace, one.name))
+        return found is not None and found.digest == self._release(one).digest()
 
-    def _foreign(self, one: AddOn) -> bool:
+    @staticmethod
+    def _foreign(one: AddOn, there: Mapping[tuple[str, str], Installed]) -> bool:
         """Whether somebody else has installed it: then it stays as it is."""
-        release = self._bare(one)
-        return release.installed() and not release.ours()
+        found = there.get((one.namespace, one.name))
+        return found is not None and not found.ours
 
     @staticmethod
     def _summary(wanted: Sequence[AddOn]) -> str:
@@ -266,16 +268,17 @@ class AddOns:
     def action(self, report: Report) -> str:
         """Install each that is not there, and wait until it is up."""
         wanted = self.chosen()
+        there = installed(self.record.kubeconfig)
         foreign = []
         for one in wanted:
-            if self._foreign(one):
+            if self._foreign(one, there):
                 foreign.append(one.name)
                 continue
             report(f"{one.name}: {one.about}")
             release = self._release(one)
             if self.kube.find("namespace", one.namespace) is None:
                 self.kube.apply(namespace_object(one.namespace, one.pod_security))
-            if not release.current():
+            if not self._current(one, there):
                 release.upgrade()
             self._wait(one, report)
         if self.asked:
@@ -290,52 +293,54 @@ class AddOns:
             UserError: a container of it cannot start, or the time is over.
         """
         for _ in explain.patience(UP, every=2):
-            waiting = self._waiting(one)
+            waiting = self._waiting([one])
             if not waiting:
                 return
             report(f"{one.name}: waiting for {', '.join(waiting[:3])}")
             selector = f"app.kubernetes.io/instance={one.name}"
-            if why := explain.trouble(
-                self.kube, self.kube.list("pods", one.namespace, selector)
-            ):
+            if why := explain.trouble(self.kube, self.kube.list("pods", one.namespace, selector)):
                 raise UserError(f"add-on {one.name} does not start:\n{why}", self.again)
         reason = explain.namespace(self.kube, one.namespace)
         raise UserError(
-            f"add-on {one.name} was not up within {UP} s: {', '.join(self._waiting(one))}\n"
+            f"add-on {one.name} was not up within {UP} s: {', '.join(self._waiting([one]))}\n"
             f"{reason}",
             f"{self.again}, or without it: ADDONS=-{one.name}",
         )
 
-    def _waiting(self, one: AddOn) -> list[str]:
-        """What of it is not up yet."""
-        wanted: list[tuple[str, str, str]] = []
-        for obj in self._bare(one).objects():
-            if obj["kind"] in TELLING:
-                meta = obj["metadata"]
-                wanted.append(
-                    (obj["kind"].lower(), meta.get("namespace", one.namespace), meta["name"])
-                )
-        for text in one.ready:
-            kind, *rest = text.split("/")
-            wanted.append((kind, rest[0] if len(rest) == 2 else one.namespace, rest[-1]))
+    def _waiting(self, wanted: Sequence[AddOn]) -> list[str]:
+        """What of them is not up yet."""
+        releases = {(one.namespace, one.name) for one in wanted}
         waiting = []
-        for kind, namespace, name in wanted:
-            obj = self.kube.find(kind, name, namespace)
-            if obj is None or not up(obj):
-                waiting.append(f"{kind}/{name}")
+        for obj in self.kube.list(TELLING) if wanted else []:
+            marks = obj["metadata"].get("annotations") or {}
+            release = (
+                marks.get("meta.helm.sh/release-namespace", ""),
+                marks.get("meta.helm.sh/release-name", ""),
+            )
+            if release in releases and not up(obj):
+                waiting.append(f"{obj['kind'].lower()}/{obj['metadata']['name']}")
+        for one in wanted:
+            for text in one.ready:
+                kind, *rest = text.split("/")
+                namespace = rest[0] if len(rest) == 2 else one.namespace
+                found = self.kube.find(kind, rest[-1], namespace)
+                if found is None or not up(found):
+                    waiting.append(f"{kind}/{rest[-1]}")
         return waiting
 
     def undo(self, report: Report) -> str:
         """Remove those that were installed from here, last first, and their namespaces."""
         if not self.kube.alive():
             return "no cluster"
+        there = installed(self.record.kubeconfig)
         gone = []
         for one in reversed(self.known):
-            release = self._bare(one)
-            if release.ours():
+            found = there.get((one.namespace, one.name))
+            if found is not None and found.ours:
                 report(one.name)
-                release.uninstall()
-                gone.append(one.name)
+                name = one.name
+                Release(name, name, one.namespace, [], self.record.kubeconfig).uninstall()
+                gone.append(name)
         for name in dict.fromkeys(one.namespace for one in self.known if one.name in gone):
             space = self.kube.find("namespace", name)
             if space and is_ours(space):

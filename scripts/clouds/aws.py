@@ -114,7 +114,7 @@ class Aws:
         return [one["EvalActionName"] for one in results if one["EvalDecision"] != "allowed"]
 
     def room(self, region: str, nodes: Sequence[Nodes], new: Sequence[Change]) -> Room:
-        """vCPUs by class of instances, on demand and spot; VPCs and public addresses."""
+        """Cores by class of instances, on demand and spot; VPCs and public addresses."""
         found = Room()
         sizes = sorted({one.size for one in nodes})
         cores = self._cores(region, sizes, found)
@@ -168,7 +168,7 @@ class Aws:
         }
 
     def _running(self, region: str) -> dict[str, float]:
-        """vCPUs that run, by the code of their quota."""
+        """Cores that run, by the code of their quota."""
         states = "Name=instance-state-name,Values=pending,running"
         found = self._ask("ec2", "describe-instances", "--filters", states, region=region)
         used: dict[str, float] = defaultdict(float)

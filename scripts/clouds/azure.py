@@ -124,7 +124,7 @@ class Azure:
                 most[counted] += cores * one.most
         found.quotas = [
             Quota(
-                usage[name]["localName"] if "localName" in usage[name] else name,
+                usage[name].get("localName", name),
                 "vCPUs",
                 float(usage[name]["limit"]),
                 float(usage[name]["currentValue"]),

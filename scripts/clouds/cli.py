@@ -30,7 +30,7 @@ EXPIRED = re.compile(
     r"|ExpiredToken|RequestExpired|security token included in the request is (?:expired|invalid)"
     r"|[Tt]oken has expired|SSO session .* (?:has )?expired|Unable to locate credentials"
     r"|[Pp]lease run '?az login|You must be logged in to the server|InvalidClientTokenId"
-    r"|getting credentials: exec"
+    r"|getting credentials: exec: executable \S+ failed"
 )
 
 
@@ -183,4 +183,3 @@ def needs(cli: Cli, least: tuple[int, ...], *words: str) -> tuple[str, str | Non
         wanted = ".".join(map(str, least))
         return shown, f"{shown} is too old: {wanted} or later is needed: {cli.install}"
     return shown, None
-

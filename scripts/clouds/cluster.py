@@ -48,16 +48,14 @@ class Cluster:
         changes = findings.changes if findings else []
         rows = [("plan", plan.summary(changes))]
         made = Counter(one.kind for one in changes if "create" in one.actions)
-        shown = [f"{kind} × {count}" if count > 1 else kind for kind, count in sorted(made.items())]
+        shown = [f"{count} {kind}" if count > 1 else kind for kind, count in sorted(made.items())]
         if shown:
             rows.append(("to create", ", ".join(shown)))
         for action, label in (("update", "to change"), ("delete", "to delete")):
             if found := [one.address for one in changes if action in one.actions]:
                 rows.append((label, ", ".join(found)))
         folder = self.deployment.root
-        rows.append(
-            ("in full", f"terraform -chdir={folder} show {self.deployment.plan_file}")
-        )
+        rows.append(("in full", f"terraform -chdir={folder} show {self.deployment.plan_file}"))
         return rows
 
     def action(self, report: Report) -> str:
@@ -77,17 +75,16 @@ class Cluster:
             ) from error
         finally:
             there.plan_file.unlink(missing_ok=True)  # values of variables are in it
-        there.remember()
-        there.record.set(applied=there.digest(), account=there.account.id)
+        region = there.remember().get("region")
+        there.record.set(applied=there.digest(), region=region)
         return self._summary()
 
     def undo(self, report: Report) -> str:
         """Destroy all but the data; all with DATA=delete."""
         there = self.deployment
         there.terraform.prepare(report)
-        state = there.terraform.state()
-        resources = plan.recorded(state)
-        there.check_owner(state)
+        resources = there.state()
+        there.check_owner(resources)
         kept = set() if there.options.data == "delete" else plan.kept(resources)
         targets = [one["address"] for one in resources if one["address"] not in kept]
         if targets:
@@ -102,8 +99,9 @@ class Cluster:
                 raise UserError(error.message, there.command("destroy")) from error
             finally:
                 there.plan_file.unlink(missing_ok=True)
-        there.record.set(applied=None)
+        there.record.set(applied=None, credentials=None, pushed=None)
         there.record.kubeconfig.unlink(missing_ok=True)
+        (there.record.folder / "outputs.json").unlink(missing_ok=True)
         if kept:
             return f"{len(targets)} resources; {len(kept)} stay, with the data"
         there.terraform.forget()

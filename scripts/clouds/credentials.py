@@ -8,7 +8,6 @@ from deploy import explain
 from deploy.kube import Kube
 from deploy.stages import Report
 from lib.errors import UserError
-from lib.shell import run
 
 #: Seconds that a new cluster may take until it answers under its name.
 ANSWERS = 300
@@ -54,7 +53,7 @@ class Credentials:
         report("waiting for the API server")
         said = ""
         for _ in explain.patience(ANSWERS, every=3):
-            said = unanswered(Kube(record.kubeconfig))
+            said = Kube(record.kubeconfig).unanswered()
             if not said:
                 return self._summary()
             if EXPIRED.search(said):
@@ -69,11 +68,3 @@ class Credentials:
         """Remove the file."""
         self.deployment.record.kubeconfig.unlink(missing_ok=True)
         return "removed"
-
-
-def unanswered(kube: Kube) -> str:
-    """Why a cluster does not answer, in its last words; empty when it does."""
-    if not kube.kubeconfig.exists():
-        return f"{kube.kubeconfig} is not there"
-    done = run(kube.command("get", "--raw", "/readyz"), timeout=20, check=False)
-    return "" if done.returncode == 0 else (done.stderr.strip() or "no answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,13 @@ class Deployment:
             env=self.provider.settings(self.account), login=self.provider.login,
         )  # fmt: skip
 
+    def region(self) -> str:
+        """Where it was made; where that is not known, what the file of variables says."""
+        if known := self.record.get("region"):
+            return str(known)
+        found = re.search(r'^\s*region\s*=\s*"([^"]+)"', self.variables.read_text(), re.M)
+        return found[1] if found else ""
+
     def digest(self) -> str:
         """Hash of what is wanted."""
         return digest(self.root, self.name, self.variables)
@@ -102,12 +109,18 @@ class Deployment:
         self.record.values("values.yaml", values)
         return found
 
-    def check_owner(self, state: Mapping[str, Any]) -> None:
+    def state(self) -> list[dict[str, Any]]:
+        """The resources that the state knows; none where there is no such deployment."""
+        if self.name not in self.terraform.workspaces():
+            return []
+        return recorded(self.terraform.state())
+
+    def check_owner(self, resources: Sequence[Mapping[str, Any]]) -> None:
         """Raise when the state is of another account than the one that is logged in.
 
         Terraform would find nothing of it there, and forget it.
         """
-        owners = self.provider.owners(recorded(state))
+        owners = self.provider.owners(resources)
         if owners and self.account.id not in owners:
             word = self.provider.account_word
             raise UserError(
@@ -117,10 +130,8 @@ class Deployment:
                 f"log in to that {word} ({self.provider.login}), or NAME= another deployment",
             )
 
-    def check_unknown(self, region: str, state: Mapping[str, Any]) -> None:
-        """Raise when there is such a deployment already, and this state does not know it."""
-        if recorded(state):
-            return
+    def check_unknown(self, region: str) -> None:
+        """Raise when the account has such a deployment, and the state here, which is empty, not."""
         if found := self.provider.left(self.name, region):
             shown = "\n  ".join(one.what for one in found[:5])
             more = f"\n  and {len(found) - 5} more" if len(found) > 5 else ""
@@ -129,5 +140,5 @@ class Deployment:
                 f"and the state here ({self.terraform.backend()}) does not know it:\n"
                 f"  {shown}{more}",
                 "work from the checkout that made it, or give this one the same backend "
-                f"(terraform/README.md), or NAME= another",
+                "(terraform/README.md), or NAME= another",
             )

@@ -193,7 +193,8 @@ class Images:
         except UserError as error:
             raise UserError(
                 error.message,
-                error.hint or f"mend that, then {self.again} goes on from here; "
+                error.hint
+                or f"mend that, then {self.again} goes on from here; "
                 "IMAGES=registry/path:tag takes images that somebody has pushed",
             ) from error
 

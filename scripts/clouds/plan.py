@@ -45,7 +45,7 @@ class Nodes:
 
     def __str__(self) -> str:
         count = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
-        return f"{self.pool}: {count} × {self.size}{', spot' if self.spot else ''}"
+        return f"{self.pool}: {count} of {self.size}{', spot' if self.spot else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def summary(found: Iterable[Change]) -> str:
 
 
 def planned(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The resources that there will be: `address`, `type`, `values`, …"""
+    """The resources that there will be, each with `address`, `type` and `values`."""
     return list(_resources(plan.get("planned_values", {}).get("root_module", {})))
 
 

@@ -54,13 +54,14 @@ class Preflight:
         report("login")
         account = there.account
         there.terraform.prepare(report)
-        state = there.terraform.state()
+        state = there.state()
         there.check_owner(state)
         report("terraform plan")
         planned = there.terraform.plan(there.plan_file)
         changes = plan.changes(planned)
         region = plan.variable(planned, "region") or ""
-        there.check_unknown(region, state)
+        if not state:
+            there.check_unknown(region)
         word = there.provider.account_word
         findings = Findings(changes)
         findings.rows = [
@@ -104,9 +105,7 @@ class Preflight:
         wrong = list(taken.result())
         wrong += room.result().missing
         if actions := refused.result():
-            wrong.append(
-                f"{account.user} may not do {', '.join(actions)}: ask for a role that may"
-            )
+            wrong.append(f"{account.user} may not do {', '.join(actions)}: ask for a role that may")
         for quota in room.result().quotas:
             if quota.least > quota.free:
                 wrong.append(

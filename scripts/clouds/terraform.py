@@ -129,22 +129,18 @@ class Terraform:
             UserError: a resource could not be made; the others are, and the state knows them.
         """
         done = 0
-
-        def told(line: str) -> None:
-            nonlocal done
-            done += bool(_DONE.search(line))
-            if re.match(r"\S+: ", line):
-                report(f"{done} of {changes} · {line[:120]}")
-
         said: list[str] = []
 
-        def kept(line: str) -> None:
-            said.append(line)
-            told(line)
+        def told(detail: str) -> None:
+            nonlocal done
+            said.append(detail)
+            done += bool(_DONE.search(detail))
+            if re.match(r"\S+: ", detail):
+                report(f"{done} of {changes} · {detail[:120]}")
 
         words = ["apply", "-no-color", "-lock-timeout=60s", str(file)]
         try:
-            self.cli.follow(kept, *words)
+            self.cli.follow(told, *words)
         except UserError as error:
             found = mistakes(said)
             if not found or "not logged in" in error.message:

@@ -43,14 +43,24 @@ def at_a_place(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the place that the user names, as its first argument."""
 
     @click.option("--cloud", default="local", show_default=True, envvar="CLOUD")
-    @click.option("--name", "deployment", default="", envvar="RAYWORKS_NAME", help="of the deployment")
     @click.option(
-        "--vars", "variables", default=None, envvar="RAYWORKS_VARS", help="file of Terraform's variables",
+        "--name", "deployment", default="", envvar="RAYWORKS_NAME", help="of the deployment"
+    )
+    @click.option(
+        "--vars",
+        "variables",
+        default=None,
+        envvar="RAYWORKS_VARS",
+        help="file of Terraform's variables",
         type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
     )
-    @click.option("--images", default="", envvar="RAYWORKS_IMAGES", help="pushed ones: registry/path:tag")
+    @click.option(
+        "--images", default="", envvar="RAYWORKS_IMAGES", help="pushed ones: registry/path:tag"
+    )
     @click.option("--add-ons", default="", envvar="RAYWORKS_ADDONS", help="'kueue -opencost'")
-    @click.option("--data", default="", envvar="RAYWORKS_DATA", type=click.Choice(["", "keep", "delete"]))
+    @click.option(
+        "--data", default="", envvar="RAYWORKS_DATA", type=click.Choice(["", "keep", "delete"])
+    )
     @click.option("--force", is_flag=True, envvar="RAYWORKS_FORCE")
     @click.option("--yes", is_flag=True, envvar="RAYWORKS_YES", help="do not ask")
     @click.option("--kubeconfig", default="", envvar="KUBECONFIG", help="of CLOUD=existing")

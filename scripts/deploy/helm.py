@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -20,6 +19,43 @@ from lib.shell import run
 
 CHARTS = ROOT / "charts"
 DIGEST_LABEL = "rayworks-digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What a cluster says of a release.
+
+    Args:
+        ours: these scripts have installed it.
+        digest: of what it was made from, where it is deployed whole.
+    """
+
+    ours: bool
+    digest: str
+
+
+def installed(kubeconfig: Path) -> dict[tuple[str, str], Installed]:
+    """All releases of a cluster, by namespace and name, in one question."""
+    columns = {
+        "namespace": ".metadata.namespace",
+        "name": ".metadata.labels.name",
+        "status": ".metadata.labels.status",
+        "digest": f".metadata.labels.{DIGEST_LABEL}",
+    }
+    shown = ",".join(f"{title}:{path}" for title, path in columns.items())
+    command = [
+        tool("kubectl"), "--kubeconfig", str(kubeconfig), "get", "secrets", "--all-namespaces",
+        "--selector", "owner=helm", "--no-headers", "-o", f"custom-columns={shown}",
+    ]  # fmt: skip
+    found: dict[tuple[str, str], Installed] = {}
+    for line in run(command, timeout=60).stdout.splitlines():
+        namespace, name, status, digest = line.split()
+        before = found.get((namespace, name), Installed(False, ""))
+        ours = before.ours or digest != "<none>"
+        deployed = status == "deployed"
+        digest = digest if deployed and digest != "<none>" else before.digest
+        found[namespace, name] = Installed(ours, digest)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +111,6 @@ class Release:
         """Whether there is a release of this name, whatever its state."""
         return self._listed()
 
-    def ours(self) -> bool:
-        """Whether there is one that these scripts have installed."""
-        return self._listed("--selector", DIGEST_LABEL)
-
     def others(self) -> list[str]:
         """Names of the other releases in its namespace, whatever their state."""
         found = json.loads(self._helm("list", "-o", "json"))
@@ -127,11 +159,6 @@ class Release:
         """What would be installed, as YAML."""
         values = [word for path in self.values for word in ("--values", str(path))]
         return self._helm("template", self.name, *self._source(), *values, *options)
-
-    def objects(self) -> list[dict[str, Any]]:
-        """What the release has installed, hooks left out."""
-        text = self._helm("get", "manifest", self.name)
-        return [one for one in yaml.safe_load_all(text) if one]
 
     def upgraded(self) -> str:
         """What `upgrade` would apply, as YAML; the charts look at what the cluster has."""

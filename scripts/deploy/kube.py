@@ -83,8 +83,13 @@ class Kube:
         """Whether the API server answers and says that it is ready."""
         if not self.kubeconfig.exists():
             return False
-        done = run(self.command("get", "--raw", "/readyz"), timeout=10, check=False)
-        return done.returncode == 0
+        return not self.unanswered()
+
+    def unanswered(self) -> str:
+        """Why the API server does not answer, in kubectl's last words; empty when it does."""
+        command = self.command("get", "--raw", "/readyz", "--request-timeout=10s")
+        done = run(command, timeout=60, check=False)
+        return "" if done.returncode == 0 else (done.stderr.strip() or "no answer")
 
     def watch(self, kind: str, name: str, namespace: str, seconds: float) -> Iterator[Object]:
         """The object now and after every change, until it is gone or the time is over."""
