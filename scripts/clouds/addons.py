@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from clouds.record import Record
+from clouds.record import Record, fixed
 from deploy import explain
 from deploy.helm import Installed, Release, installed
 from deploy.kube import Kube, Object, available, condition, is_ours, namespace_object
@@ -59,7 +59,7 @@ def load(path: Path) -> list[AddOn]:
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
     if error := jsonschema.exceptions.best_match(validator.iter_errors(content)):
         where = ".".join(str(part) for part in error.absolute_path) or "the file"
-        raise UserError(f"{path.relative_to(ROOT)}: {where}: {error.message}")
+        raise UserError(f"{path}: {where}: {error.message}")
     return [
         AddOn(
             name=name,
@@ -218,7 +218,7 @@ class AddOns:
         self.outputs = outputs
         self.again = again
         self.kube = Kube(record.kubeconfig)
-        self.known = load(ROOT / "environments" / place / "addons.yaml")
+        self.known = load(fixed(place, "addons.yaml"))
 
     def chosen(self) -> list[AddOn]:
         """Those to install."""

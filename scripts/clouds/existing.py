@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from clouds.addons import AddOns
 from clouds.images import Images
-from clouds.record import Record
+from clouds.record import Record, fixed
 from deploy.capacity import Needs, quantity
 from deploy.kube import Kube
 from deploy.options import Options
@@ -218,8 +218,8 @@ class Existing:
 
     def values(self) -> list[Path]:
         """The defaults of the place, what the user says of it, and the images."""
-        fixed = ROOT / "environments" / self.name / "values.yaml"
-        return [fixed, self.record.folder / "values.yaml", self.record.folder / "images.yaml"]
+        own = [self.record.folder / name for name in ("values.yaml", "images.yaml")]
+        return [fixed(self.name, "values.yaml"), *own]
 
     def storage_class(self) -> str:
         """The cluster's default; a class of its own comes with a claim that is made before."""

@@ -14,14 +14,13 @@ from rich.console import Console
 from clouds.addons import AddOns
 from clouds.cli import Cli, needs
 from clouds.images import Images, Registry
-from clouds.record import Record
+from clouds.record import Record, fixed
 from deploy import explain
 from deploy.capacity import Needs, quantity
 from deploy.kube import Kube, available
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
-from lib.paths import ROOT
 
 NAME = "rayworks"
 REGISTRY = "rayworks-registry"
@@ -53,7 +52,7 @@ class _Registry:
     def has(self, name: str, tag: str) -> bool:
         """Whether it has a manifest of this name."""
         kinds = "application/vnd.oci.image.index.v1+json,application/vnd.oci.image.manifest.v1+json"
-        request = urllib.request.Request(  # noqa: S310 - this machine
+        request = urllib.request.Request(
             f"http://localhost:{PORT}/v2/rayworks/{name}/manifests/{tag}",
             method="HEAD",
             headers={"Accept": kinds},
@@ -137,7 +136,7 @@ class _Cluster:
 
     def _config(self) -> Path:
         """What kind is told: the file of the environment, with the shared folder in each node."""
-        content = yaml.safe_load((ROOT / "environments" / "kind" / "cluster.yaml").read_text())
+        content = yaml.safe_load(fixed("kind", "cluster.yaml").read_text())
         folder = self.record.folder / "storage"
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o777)  # as pods of any user write to it
@@ -228,8 +227,7 @@ class KindCluster:
 
     def values(self) -> list[Path]:
         """What is fixed, and the images."""
-        fixed = ROOT / "environments" / "kind" / "values.yaml"
-        return [fixed, self.record.folder / "images.yaml"]
+        return [fixed(self.name, "values.yaml"), self.record.folder / "images.yaml"]
 
     def storage_class(self) -> str:
         """The default: that of kind's own provisioner."""

@@ -18,11 +18,11 @@ from clouds.deployment import Deployment
 from clouds.images import CloudRegistry, Images, Registry
 from clouds.made import Made
 from clouds.preflight import Preflight
+from clouds.record import fixed
 from deploy.capacity import Needs
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
-from lib.paths import ROOT
 
 
 class _Images(Images):
@@ -70,8 +70,7 @@ class Cloud:
     def values(self) -> list[Path]:
         """What is fixed in this cloud, what only Terraform knows, and the images."""
         folder = self.deployment.record.folder
-        fixed = ROOT / "environments" / self.name / "values.yaml"
-        return [fixed, folder / "values.yaml", folder / "images.yaml"]
+        return [fixed(self.name, "values.yaml"), folder / "values.yaml", folder / "images.yaml"]
 
     def storage_class(self) -> str:
         """As Terraform says."""

@@ -18,8 +18,16 @@ from lib.paths import ROOT
 
 FOLDER = ROOT / ".kube"
 
+#: What is fixed in each place.
+ENVIRONMENTS = ROOT / "environments"
+
 #: The deployment that is meant when none is named.
 DEFAULT = "rayworks"
+
+
+def fixed(cloud: str, name: str) -> Path:
+    """A file of a place's folder: `values.yaml`, `addons.yaml`."""
+    return ENVIRONMENTS / cloud / name
 
 
 @dataclass(frozen=True, slots=True)
