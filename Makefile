@@ -38,11 +38,11 @@ endif
 
 .PHONY: help
 help:
-	@echo "Rayworks: Ray on Kubernetes. make TARGET [CLOUD=local] [WORKLOAD=fashion-mnist|cluster]"
+	@echo "Rayworks: Ray on Kubernetes. make TARGET [CLOUD=local|kind|aks|eks|existing] [WORKLOAD=fashion-mnist|cluster]"
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Use it
-.PHONY: deploy run diff values remove status logs dashboard submit destroy
+.PHONY: deploy run diff values remove status logs dashboard ui submit destroy
 deploy: ready-deploy ## Everything, from nothing to a finished workload
 	@$(RUN) -m deploy up
 
@@ -58,14 +58,17 @@ values: ready-deploy ## The environment's values for a plain helm install -f (NA
 remove: ready-deploy ## One workload away; the platform stays
 	@$(RUN) -m deploy remove
 
-status: ready-deploy ## Stages and workloads: what is done, what is missing
-	@$(RUN) -m deploy status
+status: ready-deploy ## Stages and workloads: what is done, what is missing (WATCH=1: nodes as they come and go)
+	@$(RUN) -m deploy status $(if $(WATCH),--watch)
 
 logs: ready-deploy ## What the workload prints (FOLLOW=1 goes on until it ends)
 	@$(RUN) -m deploy logs $(if $(FOLLOW),--follow)
 
 dashboard: ready-deploy ## The Ray dashboard on a local port (PORT=8265)
 	@$(RUN) -m deploy dashboard $(if $(PORT),--port $(PORT))
+
+ui: ready-deploy ## A web page with its login: UI=ray|grafana|prometheus|mlflow (PORT=)
+	@$(RUN) -m deploy ui $(if $(UI),--ui $(UI)) $(if $(PORT),--port $(PORT))
 
 submit: ready-deploy ## Run a script on the standing cluster: make submit -- python x.py (DIR=.)
 	@$(RUN) -m deploy submit $(if $(DIR),--dir $(DIR)) -- $(COMMAND)

@@ -1,9 +1,10 @@
-"""A cloud, its Kubernetes and a container engine for tests: programs on PATH, and a file behind them."""
+"""A cloud, its Kubernetes and a container engine for tests: programs on PATH over one file."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -88,7 +89,10 @@ EKS = [
         scaling_config=[{"min_size": 1, "desired_size": 2, "max_size": 4}],
     ),
     resource("aws_kms_key.data"),
-    resource("aws_s3_bucket.data", "aws_kms_key.data", bucket="rayworks-data"),
+    resource(
+        "aws_s3_bucket.data", "aws_kms_key.data",
+        bucket="rayworks-data", arn="arn:aws:s3:::rayworks-data",
+    ),
     resource("aws_s3_bucket_versioning.data", "aws_s3_bucket.data"),
     resource("aws_ecr_repository.ray"),
 ]  # fmt: skip
@@ -231,6 +235,12 @@ class World:
         (place / "values.yaml").write_text("global: {ray: {operator: {version: 1.6.2}}}\n")
         (place / "addons.yaml").write_text(ADD_ONS)
 
+    def copy(self, folder: Path) -> World:
+        """Another world in the state of this one."""
+        shutil.copytree(self.home, folder / "world")
+        shutil.copytree(self.project, folder / "project")
+        return World(folder / "world", self.cloud, folder / "project")
+
     def read(self) -> dict[str, Any]:
         """All of it."""
         found: dict[str, Any] = json.loads((self.home / "world.json").read_text())
@@ -288,7 +298,11 @@ class World:
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m deploy` to its end."""
         with self.start(*words, **variables) as process:
-            out, err = process.communicate(timeout=120)
+            try:
+                out, err = process.communicate(timeout=120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def deploy(self, *words: str) -> subprocess.CompletedProcess[str]:

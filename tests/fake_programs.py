@@ -10,13 +10,15 @@ import fcntl
 import json
 import os
 import pathlib
+import re
+import signal
 import sys
 import time
 
 HOME = pathlib.Path(os.environ.get("FAKE_WORLD", "."))
 
 
-class Failing(Exception):
+class FakeError(Exception):
     """What a program says on stderr, and its exit code."""
 
     def __init__(self, said: str, code: int = 1) -> None:
@@ -54,7 +56,7 @@ def main() -> None:
                 sys.exit(failure.get("code", 1))
     try:
         said = PROGRAMS[program](words)
-    except Failing as failing:
+    except FakeError as failing:
         print(failing.said, file=sys.stderr)
         sys.exit(failing.code)
     if said is not None:
@@ -88,7 +90,7 @@ def terraform(words: list[str]) -> object:
             return None
         if words[:2] == ["workspace", "delete"]:
             if there["states"].pop(words[-1]):
-                raise Failing("the workspace is not empty")
+                raise FakeError("the workspace is not empty")
             return None
         if words[0] == "workspace":
             return None
@@ -129,28 +131,40 @@ def terraform(words: list[str]) -> object:
             return {name: {"value": value} for name, value in outputs.items()}
         slow, fails_at = there["slow"], there["fails_at"]
     if words[0] != "apply":
-        raise Failing(f"terraform {words} is not known to the fake")
+        raise FakeError(f"terraform {words} is not known to the fake")
+    interrupts: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     plan = json.loads(pathlib.Path(words[-1]).read_text())
     for one in plan["changes"]:
         address = one["address"]
-        print(f"{address}: {plan['action'].title()}ing...", flush=True)
+        print(
+            f"{address}: {'Creating' if plan['action'] == 'create' else 'Destroying'}...",
+            flush=True,
+        )
         time.sleep(slow)
         if address == fails_at:
             print(f"╷\n│ Error: creating {address}: the cloud says no\n│ \n│ ask it again\n╵")
             sys.exit(1)
         with File() as world:
             state = world["terraform"]["states"][plan["workspace"]]
+            known = one["values"].get("arn") or one["values"].get("id")
             if plan["action"] == "create":
                 state.append(one)
-                world["tagged"].append(address)
+                world["tagged"] += [known] if known else []
             else:
                 state[:] = [other for other in state if other["address"] != address]
-                if address in world["tagged"]:
-                    world["tagged"].remove(address)
+                world["tagged"] = [other for other in world["tagged"] if other != known]
         done = "Creation" if plan["action"] == "create" else "Destruction"
         print(f"{address}: {done} complete after 0s", flush=True)
+        if interrupts:
+            with File() as world:
+                world["interrupts"] = len(interrupts)
+            print("╷\n│ Error: execution halted\n╵")
+            sys.exit(1)
     return "Apply complete!"
 
+
+GROUP = re.compile("/resourceGroups/[^/]+$")
 
 # --- clouds ------------------------------------------------------------------------------------
 
@@ -181,15 +195,16 @@ def az(words: list[str]) -> object:
                 return None
             case ["acr", "repository", "show"]:
                 if option(words, "--image") not in world["registry"]:
-                    raise Failing("ERROR: manifest unknown: NAME_UNKNOWN")
+                    raise FakeError("ERROR: manifest unknown: NAME_UNKNOWN")
                 return None
             case ["group", "list", *_]:
-                return [{"name": a} for a in world["tagged"] if "resource_group" in a]
+                groups = [one for one in world["tagged"] if GROUP.search(one)]
+                return [{"name": one.rpartition("/")[2], "id": one} for one in groups]
             case ["resource", "list", *_]:
-                return [{"id": a} for a in world["tagged"] if "resource_group" not in a]
+                return [{"id": one} for one in world["tagged"] if not GROUP.search(one)]
             case ["aks", "get-credentials", *_]:
                 return credentials(option(words, "--file"))
-    raise Failing(f"az {words} is not known to the fake")
+    raise FakeError(f"az {words} is not known to the fake")
 
 
 def aws(words: list[str]) -> object:
@@ -233,17 +248,19 @@ def aws(words: list[str]) -> object:
             case ["service-quotas", "get-service-quota"]:
                 code = option(words, "--quota-code")
                 if code not in there["quotas"]:
-                    raise Failing("An error occurred (NoSuchResourceException)", 254)
+                    raise FakeError("An error occurred (NoSuchResourceException)", 254)
                 return {"Quota": {"Value": there["quotas"][code]}}
             case ["service-quotas", "get-aws-default-service-quota"]:
                 return {"Quota": {"Value": 5.0}}
             case ["s3api", "head-bucket"]:
                 bucket = option(words, "--bucket")
                 if bucket in there["foreign"]:
-                    raise Failing("An error occurred (403) when calling HeadBucket: Forbidden", 254)
-                raise Failing("An error occurred (404) when calling HeadBucket: Not Found", 254)
+                    raise FakeError(
+                        "An error occurred (403) when calling HeadBucket: Forbidden", 254
+                    )
+                raise FakeError("An error occurred (404) when calling HeadBucket: Not Found", 254)
             case ["eks", "describe-cluster"]:
-                raise Failing("An error occurred (ResourceNotFoundException)", 254)
+                raise FakeError("An error occurred (ResourceNotFoundException)", 254)
             case ["eks", "update-kubeconfig"]:
                 return credentials(option(words, "--kubeconfig"))
             case ["ecr", "get-login-password"]:
@@ -251,14 +268,13 @@ def aws(words: list[str]) -> object:
             case ["ecr", "describe-images"]:
                 tag = option(words, "--image-ids").partition("=")[2]
                 if f"{option(words, '--repository-name')}:{tag}" not in world["registry"]:
-                    raise Failing("An error occurred (ImageNotFoundException)", 254)
+                    raise FakeError("An error occurred (ImageNotFoundException)", 254)
                 return {}
             case ["resourcegroupstaggingapi", "get-resources"]:
-                arns = [f"arn:aws:made::111122223333:{one}" for one in world["tagged"]]
-                return {"ResourceTagMappingList": [{"ResourceARN": one} for one in arns]}
+                return {"ResourceTagMappingList": [{"ResourceARN": one} for one in world["tagged"]]}
             case ["pricing", "get-products"] | ["ec2", "describe-spot-price-history"]:
-                raise Failing("AccessDenied", 254)
-    raise Failing(f"aws {words} is not known to the fake")
+                raise FakeError("AccessDenied", 254)
+    raise FakeError(f"aws {words} is not known to the fake")
 
 
 def credentials(path: str) -> None:
@@ -287,12 +303,12 @@ def docker(words: list[str]) -> object:
                 return "Login Succeeded"
             case ["inspect", "--format"]:
                 if words[-1] not in there["containers"]:
-                    raise Failing(f"Error: No such object: {words[-1]}")
+                    raise FakeError(f"Error: No such object: {words[-1]}")
                 networks = {"bridge": {}, **({"kind": {}} if there["joined"] else {})}
                 return "true" if "Running" in words[2] else json.dumps(networks)
             case ["inspect", name]:
                 if name not in there["containers"]:
-                    raise Failing(f"Error: No such object: {name}")
+                    raise FakeError(f"Error: No such object: {name}")
                 return []
             case ["run", *_]:
                 there["containers"].append(option(words, "--name"))
@@ -307,7 +323,7 @@ def docker(words: list[str]) -> object:
             case ["network", "connect"]:
                 there["joined"] = True
                 return None
-    raise Failing(f"docker {words} is not known to the fake")
+    raise FakeError(f"docker {words} is not known to the fake")
 
 
 def kind(words: list[str]) -> object:
@@ -330,7 +346,7 @@ def kind(words: list[str]) -> object:
                 name = option(words, "--name")
                 there["clusters"] = [one for one in there["clusters"] if one != name]
                 return None
-    raise Failing(f"kind {words} is not known to the fake")
+    raise FakeError(f"kind {words} is not known to the fake")
 
 
 def kubelogin(words: list[str]) -> object:
@@ -345,14 +361,12 @@ KINDS = {
     "pv": "PersistentVolume",
     "pvc": "PersistentVolumeClaim",
     "ingresses": "Ingress",
-    "ingress.networking.k8s.io": "Ingress",
-    "nodeclaims.karpenter.sh": "NodeClaim",
-    "gateways.gateway.networking.k8s.io": "Gateway",
 }
 PLAIN = (
-    "APIService ConfigMap DaemonSet Deployment Namespace Node Pod RayCluster RayCronJob RayJob "
-    "RayService Secret Service StatefulSet"
-).split()
+    *("APIService", "ConfigMap", "DaemonSet", "Deployment", "Namespace", "Node", "Pod"),
+    *("RayCluster", "RayCronJob", "RayJob", "RayService", "Secret", "Service", "StatefulSet"),
+    *("Gateway", "Ingress", "NodeClaim", "PersistentVolume", "PersistentVolumeClaim"),
+)
 #: Kinds without a namespace.
 WIDE = {"CustomResourceDefinition", "Namespace", "Node", "PersistentVolume", "APIService"}
 
@@ -398,7 +412,7 @@ def kubectl(words: list[str]) -> object:
     words = list(words)
     config = option(words, "--kubeconfig")
     if not pathlib.Path(config).exists():
-        raise Failing(f"stat {config}: no such file")
+        raise FakeError(f"stat {config}: no such file")
     del words[words.index("--kubeconfig") : words.index("--kubeconfig") + 2]
     namespace = option(words, "--namespace")
     if namespace:
@@ -460,7 +474,7 @@ def kubectl(words: list[str]) -> object:
                 return None
             case ["rollout", *_]:
                 return None
-    raise Failing(f"kubectl {words} is not known to the fake")
+    raise FakeError(f"kubectl {words} is not known to the fake")
 
 
 def gone(world: dict, kind: str, namespace: str, name: str) -> None:
@@ -530,7 +544,7 @@ def helm(words: list[str]) -> object:
                 }
                 world["releases"] = [one for one in releases if one[:2] != [namespace, name]]
                 return None
-    raise Failing(f"helm {words} is not known to the fake")
+    raise FakeError(f"helm {words} is not known to the fake")
 
 
 PROGRAMS = {

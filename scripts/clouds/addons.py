@@ -181,7 +181,7 @@ def up(obj: Object) -> bool:
         updated = wanted == 0 or status.get("updatedNumberScheduled", 0) == wanted
         return bool(current and updated and status.get("numberReady", 0) == wanted)
     kinds = {one["type"] for one in status.get("conditions", [])}
-    for word in ("Established", "Available", "Ready", "Accepted", "Active"):
+    for word in ("Established", "Available", "Ready", "Programmed", "Accepted", "Active"):
         if word in kinds:
             return condition(obj, word)
     return True

@@ -231,9 +231,9 @@ class Azure:
     def left(self, deployment: str, region: str) -> list[Left]:
         """Resource groups, and resources outside of them, with the tag."""
         tag = ("--tag", f"rayworks-deployment={deployment}", "--output", "json")
-        groups = [one["name"] for one in self.az.json("group", "list", *tag)]
         found = [
-            Left(f"resource group {name}", f"az group delete --name {name}") for name in groups
+            Left(one["id"], f"az group delete --name {one['name']}")
+            for one in self.az.json("group", "list", *tag)
         ]
         found += [
             Left(one["id"], f"az resource delete --ids {one['id']}")

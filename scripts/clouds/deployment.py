@@ -49,9 +49,12 @@ class Deployment:
 
     def command(self, target: str) -> str:
         """A make command for this deployment."""
-        words = ["make", target, f"CLOUD={self.cloud}"]
-        words += [] if self.name == DEFAULT else [f"NAME={self.name}"]
-        return " ".join(words)
+        return f"make {target} {self.words}"
+
+    @property
+    def words(self) -> str:
+        """What a make command says to mean this deployment."""
+        return f"CLOUD={self.cloud}" + ("" if self.name == DEFAULT else f" NAME={self.name}")
 
     @functools.cached_property
     def variables(self) -> Path:

@@ -203,6 +203,7 @@ class Existing:
     """
 
     name = "existing"
+    words = "CLOUD=existing"
 
     def __init__(self, options: Options) -> None:
         self.record = Record(self.name)

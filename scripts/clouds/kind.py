@@ -213,6 +213,7 @@ class KindCluster:
     """
 
     name = "kind"
+    words = "CLOUD=kind"
 
     def __init__(self, options: Options) -> None:
         self.record = Record(self.name)

@@ -50,6 +50,7 @@ class Cloud:
         self.name = name
         self.deployment = Deployment(name, options)
         self.kubeconfig = self.deployment.record.kubeconfig
+        self.words = self.deployment.words
         self.credentials = Credentials(self.deployment)
         self.add_ons = AddOns(
             name, self.deployment.record, options.add_ons, self.deployment.outputs,
@@ -135,13 +136,12 @@ class Cloud:
         """What the cloud has with the deployment's tag, data left out that was to stay."""
         there = self.deployment
         state = there.state()
-        known = {text for one in state for text in _ids(one["values"])}
+        known = {str(one["values"].get(key)).lower() for one in state for key in ("arn", "id")}
         found = there.provider.left(there.name, there.region())
-        left = [str(one) for one in found]
-        unknown = [one for one in left if not any(name in one for name in known)]
-        if not state and not unknown:
+        left = [one for one in found if one.what.lower() not in known]
+        if not state and not left:
             there.record.forget()
-        return unknown
+        return [str(one) for one in left]
 
     def dashboards(self) -> dict[str, str]:
         """Those that the cloud runs."""
@@ -155,9 +155,3 @@ class Cloud:
             again = f"{login}; the same command then goes on from here"
             return UserError(error.message, again)
         return error
-
-
-def _ids(values: dict[str, Any]) -> list[str]:
-    """What a resource may be called by in a list of what is left."""
-    found = (values.get(key) for key in ("arn", "id", "bucket"))
-    return [str(one) for one in found if one]

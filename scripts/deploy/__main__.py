@@ -12,8 +12,9 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from deploy import access
+from deploy import access, pages, watch
 from deploy.environments import Environment, environment
+from deploy.environments import command as command_of
 from deploy.kube import Kube
 from deploy.options import Options
 from deploy.platform import Platform
@@ -96,7 +97,7 @@ def main() -> None:
 
 def _standing(place: Environment) -> None:
     if not Kube(place.kubeconfig).alive():
-        raise UserError(f"no {place.name} cluster answers", f"make deploy CLOUD={place.name}")
+        raise UserError(f"no {place.name} cluster answers", command_of(place, "deploy"))
 
 
 def _knows_ray(place: Environment) -> bool:
@@ -202,26 +203,37 @@ def destroy(place: Environment) -> None:
     place.confirm_end(progress.console)
     undo_stages(place.to_undo([Platform(place), Workloads(place)]), progress)
     if left := place.leftovers():
-        raise UserError("something is left:\n  " + "\n  ".join(left), "make destroy")
+        raise UserError("something is left:\n  " + "\n  ".join(left), command_of(place, "destroy"))
     print("nothing is left")
 
 
-@main.command()
-@at_a_place
-def status(place: Environment) -> None:
-    """What is there: stages and workloads."""
+def _status(place: Environment) -> tuple[list[tuple[str, str]], bool]:
+    """Stages and workloads, label and text; whether all stages are done."""
     rows: list[tuple[str, str]] = []
     stages: list[Stage] = [*place.stages(), Platform(place)]
     complete = True
     for stage in stages:
         found = stage.check() if complete else None
         complete = found is not None
-        rows.append((f"stage {stage.name}", found or "not done: make deploy"))
+        rows.append((f"stage {stage.name}", found or f"not done: {command_of(place, 'deploy')}"))
     if _knows_ray(place):
         for what in running(place):
             if obj := what.object():
                 state = what.state(obj) or what.phase(obj)
                 rows.append((f"workload {what.what.name}", f"{state} (namespace {what.namespace})"))
+    return rows, complete
+
+
+@main.command()
+@at_a_place
+@click.option("--watch", "again", is_flag=True, help="go on: nodes as they come and go")
+def status(place: Environment, again: bool) -> None:
+    """What is there: stages and workloads."""
+    if again:
+        _standing(place)
+        watch.watch(Kube(place.kubeconfig), lambda: _status(place)[0], Progress().console)
+        return
+    rows, complete = _status(place)
     _show(Progress(), rows)
     if not complete:
         raise SystemExit(1)
@@ -247,6 +259,21 @@ def dashboard(place: Environment, name: str, namespace: str | None, port: int) -
     """The Ray dashboard on a local port, until Ctrl-C."""
     _standing(place)
     access.dashboard(workload(place, name, namespace), port)
+
+
+@main.command()
+@at_a_place
+@workload_option
+@namespace_option
+@click.option("--ui", "page", default="ray", type=click.Choice(["ray", *pages.PORTS]))
+@click.option("--port", type=int, default=None, envvar="PORT", help="on this machine")
+def ui(place: Environment, name: str, namespace: str | None, page: str, port: int | None) -> None:
+    """A web page with its login: Ray's dashboard, Grafana, Prometheus or MLflow."""
+    _standing(place)
+    if page == "ray":
+        access.dashboard(workload(place, name, namespace), port or 8265)
+    else:
+        pages.show(place, page, port)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -22,6 +22,8 @@ class Environment(Protocol):
 
     name: str
     kubeconfig: Path
+    #: What a make command says to mean this place; empty: it is meant without.
+    words: str
 
     def stages(self) -> list[Stage]:
         """The stages that are this place's own: cluster, credentials, images, add-ons."""
@@ -55,6 +57,11 @@ class Environment(Protocol):
 
     def explained(self, error: UserError) -> UserError:
         """An error in this place's words, where it knows more of it than who raised it."""
+
+
+def command(place: Environment, target: str, *words: str) -> str:
+    """A make command for a place, to be copied."""
+    return " ".join(filter(None, ("make", target, *words, place.words)))
 
 
 class _Cluster:
@@ -94,6 +101,7 @@ class Local:
 
     name = "local"
     kubeconfig = LOCAL / "kubeconfig"
+    words = ""
 
     def stages(self) -> list[Stage]:
         """The box with its node, and the images built straight into it."""

@@ -25,7 +25,8 @@ import yaml
 
 from deploy import explain
 from deploy.capacity import needed
-from deploy.environments import Environment
+from deploy.environments import Environment, command
+from deploy.exposed import Exposed
 from deploy.helm import Release
 from deploy.kube import OWNER, Kube, Object, condition, is_ours, namespace_object
 from deploy.platform import OPERATOR
@@ -178,7 +179,7 @@ class Workload(ABC):
         if pod is None:
             raise UserError(
                 f"{self.what.name} has no running Ray cluster in namespace {self.namespace}",
-                f"make run WORKLOAD={self.what.name}",
+                self.command("run"),
             )
         return str(pod["metadata"]["name"])
 
@@ -297,9 +298,13 @@ class Workload(ABC):
         found = self.kube.list("deployments", selector=f"app.kubernetes.io/name={OPERATOR}")
         return any(condition(deployment, "Available") for deployment in found)
 
+    def command(self, target: str) -> str:
+        """A make command for this workload."""
+        return command(self.place, target, f"WORKLOAD={self.what.name}")
+
     def hint(self) -> str:
         """What to type to learn more."""
-        return f"make logs WORKLOAD={self.what.name}"
+        return self.command("logs")
 
     def diff(self) -> str:
         """What `action` would change in the cluster, as a diff; empty: nothing.
@@ -310,13 +315,13 @@ class Workload(ABC):
         if not self.release.installed():
             raise UserError(
                 f"{self.what.name} is not there: all of it would be new",
-                f"make run WORKLOAD={self.what.name}",
+                self.command("run"),
             )
         return self.kube.diff(self.release.upgraded(), self.namespace)
 
     def connect(self) -> list[tuple[str, str]]:
         """How to reach it: lines for the closing table."""
-        return [("dashboard", f"make dashboard WORKLOAD={self.what.name}")]
+        return [("dashboard", self.command("dashboard"))]
 
     def undo(self, report: Report) -> str:
         """Remove the release, and the last one's namespace with its storage."""
@@ -371,7 +376,7 @@ class Job(Workload):
         raise UserError(
             f"job {obj['metadata']['name']}: {message.strip()}\n{said}\n"
             f"{explain.namespace(self.kube, self.namespace)}",
-            f"{self.hint()}; then: make run WORKLOAD={self.what.name}",
+            f"{self.hint()}; then: {self.command('run')}",
         )
 
     def action(self, report: Report) -> str:
@@ -488,7 +493,7 @@ class StandingCluster(Workload):
 
     def connect(self) -> list[tuple[str, str]]:
         """The dashboard, and how to run a script on it."""
-        submit = f"make submit WORKLOAD={self.what.name} -- python x.py"
+        submit = f"{self.command('submit')} -- python x.py"
         return [*super().connect(), ("run a script", submit)]
 
 
@@ -527,7 +532,7 @@ class Service(Workload):
             said = "\n".join(f"  | {line}" for line in lines[-explain.LINES :])
             raise UserError(
                 f"application {name} cannot be deployed:\n{said}",
-                f"{self.hint()}; then: make run WORKLOAD={self.what.name}",
+                f"{self.hint()}; then: {self.command('run')}",
             )
 
     @staticmethod
@@ -540,8 +545,18 @@ class Service(Workload):
                     return name, one.get("message", "")
         return None
 
+    def action(self, report: Report) -> str:
+        """As any workload; never open to the world without TLS and somebody who asks who comes."""
+        exposed = Exposed.of(merged(self.release.values), self.release.name)
+        if exposed is not None:
+            exposed.check(self.kube)
+        return super().action(report)
+
     def connect(self) -> list[tuple[str, str]]:
-        """The dashboard, and the endpoint through a port-forward."""
+        """The dashboard, and the endpoint: its public URL, or through a port-forward."""
+        exposed = Exposed.of(merged(self.release.values), self.release.name)
+        if exposed is not None:
+            return [*super().connect(), ("endpoint", str(exposed))]
         obj = self.object()
         name = obj["metadata"]["name"] if obj else self.what.name
         forward = " ".join(
