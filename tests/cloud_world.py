@@ -195,6 +195,7 @@ def _world(cloud: str) -> dict[str, Any]:
         "kubernetes": "v1.34.1",
         "kubeconfig": {},
         "denied": [],
+        "stuck": [],
         "objects": {},
         "releases": [],
     }
@@ -208,11 +209,13 @@ class World:
         home: folder of the world's file.
         cloud: `aks`, `eks`, `kind` or `existing`.
         project: folder that takes the place of `terraform/` and `.kube/`.
+        patches: further statements before the command line runs.
     """
 
     home: Path
     cloud: str
     project: Path
+    patches: str = "pass"
 
     def make(self) -> None:
         """A world in which nothing was made."""
@@ -233,7 +236,9 @@ class World:
         place = self.project / "environments" / self.cloud
         place.mkdir(parents=True)
         (place / "values.yaml").write_text("global: {ray: {operator: {version: 1.6.2}}}\n")
-        (place / "addons.yaml").write_text(ADD_ONS)
+        (place / "addons.yaml").write_text(ADD_ONS if self.cloud in {"aks", "eks"} else "")
+        for path in (ROOT / "environments" / self.cloud).glob("cluster.yaml"):
+            shutil.copy(path, place)
 
     def copy(self, folder: Path) -> World:
         """Another world in the state of this one."""
@@ -287,7 +292,8 @@ class World:
             f"paths.TOOLS_BIN = pathlib.Path({str(self.home / 'bin')!r}); "
             "clouds.record.FOLDER = project / '.kube'; "
             "clouds.record.ENVIRONMENTS = project / 'environments'; "
-            "clouds.deployment.TERRAFORM = project / 'terraform'; main.start()"
+            "clouds.deployment.TERRAFORM = project / 'terraform'; "
+            f"{self.patches}; main.start()"
         )
         return subprocess.Popen(
             [sys.executable, "-c", code, *words, "--cloud", self.cloud], cwd=ROOT,

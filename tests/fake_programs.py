@@ -402,7 +402,8 @@ def put(world: dict, obj: dict, namespace: str) -> None:
     if obj["kind"] == "Deployment":
         obj.setdefault("spec", {}).setdefault("replicas", 1)
         status["updatedReplicas"] = obj["spec"]["replicas"]
-        status["conditions"] = [{"type": "Available", "status": "True"}]
+        ready = str(meta["name"] not in world["stuck"])
+        status["conditions"] = [{"type": "Available", "status": ready}]
     if obj["kind"] == "RayJob":
         status.update(jobStatus="SUCCEEDED", jobDeploymentStatus="Complete")
     world["objects"][key(obj["kind"], meta["namespace"], meta["name"])] = obj

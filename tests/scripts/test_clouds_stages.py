@@ -34,7 +34,7 @@ def rayjob(world: World) -> str:
 ALL = ["preflight", "cluster", "credentials", "images", "add-ons", "platform", "workload"]
 
 
-@pytest.mark.parametrize("cloud", ["aks", "eks"])
+@pytest.mark.parametrize("cloud", ["aks", pytest.param("eks", marks=pytest.mark.slow)])
 def test_from_an_account_to_a_finished_job_and_back_to_nothing(world: Make, cloud: str) -> None:
     there = world(cloud)
     first = there.deploy()
@@ -277,6 +277,7 @@ def test_nothing_is_made_unless_somebody_agrees(world: Make) -> None:
     assert there.made() == []
 
 
+@pytest.mark.slow
 def test_an_apply_that_fails_half_way_goes_on_from_there(world: Make) -> None:
     there = world("aks")
     content = there.read()
@@ -311,6 +312,7 @@ def test_an_apply_that_fails_half_way_can_be_taken_away(world: Make) -> None:
     assert there.read()["tagged"] == []
 
 
+@pytest.mark.slow
 def test_credentials_that_expire_on_the_way_are_told_as_such(world: Make) -> None:
     there = world("eks")
     said = "ExpiredToken: The security token included in the request is expired"
@@ -325,6 +327,7 @@ def test_credentials_that_expire_on_the_way_are_told_as_such(world: Make) -> Non
     assert stages(done.stdout, "=")[:5] == ALL[:5]
 
 
+@pytest.mark.slow
 def test_a_push_that_is_refused_says_how_to_go_on(world: Make) -> None:
     there = world("eks")
     said = "ERROR: failed to push: denied: requested access to the resource is denied"
@@ -339,6 +342,7 @@ def test_a_push_that_is_refused_says_how_to_go_on(world: Make) -> None:
     assert len(there.read()["registry"]) == 3
 
 
+@pytest.mark.slow
 def test_images_that_somebody_has_pushed_need_no_engine(world: Make) -> None:
     there = world("aks")
     (there.home / "bin" / "docker").unlink()
@@ -405,6 +409,7 @@ def test_a_deployment_that_this_state_does_not_know_is_named(
     assert "the checkout that made it" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_deployments_to_one_cloud_have_states_and_files_of_their_own(deployed: World) -> None:
     mine = deployed.project / "team-a.tfvars"
     mine.write_text('region = "westus3"\n')
