@@ -432,7 +432,7 @@ def kubectl(words: list[str]) -> object:
                 for one in reviews:
                     asked = one["spec"]["resourceAttributes"]
                     one["status"] = {"allowed": asked["resource"] not in world["denied"]}
-                return {"kind": "List", "items": reviews}
+                return "\n".join(json.dumps(one, indent=4) for one in reviews)
             case ["apply", *_]:
                 content = json.load(sys.stdin)
                 for one in content["items"] if content["kind"] == "List" else [content]:

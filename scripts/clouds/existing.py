@@ -184,9 +184,13 @@ def refusals(kube: Kube) -> list[str]:
         for verb, group, resource, namespace in RIGHTS
     ]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
-    # For several objects kubectl prints a List; for what the server does not keep, too.
-    answer = json.loads(kube.run("create", "-f", "-", "-o", "json", input_text=text))
-    said = answer["items"] if answer["kind"] == "List" else [answer]
+    # one after the other, with nothing between them
+    answer = kube.run("create", "-f", "-", "-o", "json", input_text=text).strip()
+    said = []
+    while answer:
+        one, end = json.JSONDecoder().raw_decode(answer)
+        said.append(one)
+        answer = answer[end:].strip()
     refused = []
     for (verb, group, resource, namespace), one in zip(RIGHTS, said, strict=True):
         if not one["status"]["allowed"]:

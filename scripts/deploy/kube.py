@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from lib.errors import UserError
 from lib.paths import tool
-from lib.shell import run
+from lib.shell import failure, run
 
 Object = dict[str, Any]
 
@@ -47,8 +47,15 @@ class Kube:
 
     def find(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """The object, or None when there is no such object or no such kind."""
-        text = self.run("get", kind, name, "-o", "json", "--ignore-not-found", namespace=namespace)
-        return json.loads(text) if text.strip() else None
+        command = self.command(
+            "get", kind, name, "-o", "json", "--ignore-not-found", namespace=namespace
+        )
+        done = run(command, timeout=60, check=False)
+        if done.returncode != 0:
+            if "the server doesn't have a resource type" in done.stderr:
+                return None
+            raise failure(command, done.returncode, done.stderr.strip())
+        return json.loads(done.stdout) if done.stdout.strip() else None
 
     def list(
         self, kind: str, namespace: str | None = None, selector: str | None = None
