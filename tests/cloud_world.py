@@ -117,8 +117,17 @@ def _outputs(cloud: str) -> dict[str, Any]:
         },
         "tags": {"rayworks-deployment": "rayworks"},
         "dashboards": {"grafana": "https://grafana.example.com" if aks else None},
-        "add_ons": {"karpenter": None},
-        "helm_values": {"storage": {"claim": "rayworks-storage"}},
+        "add_ons": {
+            "karpenter": None,
+            "grafana": {"name": "amg-1", "resource_group": "rayworks"} if aks else None,
+            "redis": {"secret": "ray-redis", "password_command": "az redis list-keys"}
+            if aks
+            else None,
+        },
+        "helm_values": {
+            "storage": {"claim": "rayworks-storage"},
+            "identity": {"serviceAccount": "ray", "annotations": {"client": "1234"}},
+        },
     }
 
 
@@ -169,6 +178,7 @@ def _world(cloud: str) -> dict[str, Any]:
             "usage": usage,
             "skus": skus,
             "taken": [],
+            "folders": [],
         },
         "aws": {
             "identity": {

@@ -202,6 +202,19 @@ def az(words: list[str]) -> object:
                 return [{"name": one.rpartition("/")[2], "id": one} for one in groups]
             case ["resource", "list", *_]:
                 return [{"id": one} for one in world["tagged"] if not GROUP.search(one)]
+            case ["extension", "add", *_]:
+                return None
+            case ["grafana", "folder", "list"]:
+                return [{"title": one} for one in there["folders"]]
+            case ["grafana", "folder", "create"]:
+                there["folders"].append(option(words, "--title"))
+                return None
+            case ["grafana", "dashboard", "create"]:
+                assert option(words, "--folder") in there["folders"]
+                json.loads(pathlib.Path(option(words, "--definition")).read_text())
+                return None
+            case ["redis", "list-keys", *_]:
+                return "a-password"
             case ["aks", "get-credentials", *_]:
                 return credentials(option(words, "--file"))
     raise FakeError(f"az {words} is not known to the fake")
@@ -291,12 +304,14 @@ def docker(words: list[str]) -> object:
                 return "Docker version 28.2.2, build e6534b4"
             case ["info", *_]:
                 return "28.2.2"
+            case ["version", *_]:
+                return "linux/arm64"
             case ["buildx", "bake"]:
                 prefix = os.environ["REGISTRY"].partition("/")[2]
-                targets = words[words.index("--push") + 1 :]
+                targets = words[words.index("*.output=type=registry") + 1 :]
                 print("#1 [internal] load build definition")
                 for one in targets:
-                    world["registry"].append(f"{prefix}/{one}:{os.environ['TAG']}")
+                    world["registry"].append(f"{prefix}/{one}:{os.environ['VERSION']}")
                 return None
             case ["login", *_]:
                 assert sys.stdin.read().strip() == "secret"
@@ -365,7 +380,14 @@ KINDS = {
 PLAIN = (
     *("APIService", "ConfigMap", "DaemonSet", "Deployment", "Namespace", "Node", "Pod"),
     *("RayCluster", "RayCronJob", "RayJob", "RayService", "Secret", "Service", "StatefulSet"),
-    *("Gateway", "Ingress", "NodeClaim", "PersistentVolume", "PersistentVolumeClaim"),
+    *(
+        "Gateway",
+        "Ingress",
+        "ServiceAccount",
+        "NodeClaim",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+    ),
 )
 #: Kinds without a namespace.
 WIDE = {"CustomResourceDefinition", "Namespace", "Node", "PersistentVolume", "APIService"}
@@ -463,8 +485,12 @@ def kubectl(words: list[str]) -> object:
             case ["delete", "secrets", "--selector", _]:
                 return None
             case ["delete", word, *_] if "--all" in words or "-l" in words:
-                for name in [k for k, o in objects.items() if o["kind"] == kind_of(word)]:
-                    del objects[name]
+                kinds = {kind_of(one) for one in word.split(",")}
+                chosen = option(words, "-l")
+                for path, one in list(objects.items()):
+                    inside = not namespace or one["metadata"]["namespace"] == namespace
+                    if one["kind"] in kinds and inside and selected(one, chosen):
+                        del objects[path]
                 return None
             case ["delete", word, name, *_]:
                 gone(world, kind_of(word), namespace, name)

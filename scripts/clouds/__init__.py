@@ -7,7 +7,8 @@ existing.py   a cluster that somebody else made
 cli.py        the one seam: `terraform`, `az`, `aws`, `docker` and `kind` as subprocesses
 provider.py   what is asked of a cloud before and after; azure.py and aws.py answer
 terraform.py  plan, apply, outputs, destroy; plan.py and state.py read what it says
-preflight.py, cluster.py, credentials.py, images.py, addons.py, made.py   a stage each
+preflight.py, cluster.py, credentials.py, images.py, addons.py, dashboards.py   a stage each
+made.py       what Kubernetes makes in the cloud, taken away first
 cost.py       what it would cost, from prices.json
 record.py     what is remembered of a deployment, in `.kube/`
 size.py       which pool and how many workers a model and its data want

@@ -251,6 +251,9 @@ class Existing:
     def provide(self, manifests: str, report: Report) -> None:
         """Nothing: nodes pull what pods name."""
 
+    def equip(self, kube: Kube, namespace: str) -> None:
+        """Nothing."""
+
     def confirm_end(self, console: Console) -> None:
         """Say what would be removed, and what would not."""
         if not self.kubeconfig.exists():

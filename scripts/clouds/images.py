@@ -41,8 +41,9 @@ class Registry(Protocol):
 
     #: What comes before an image's name.
     prefix: str
-    #: What the images are built for; empty: what this machine is.
-    platform: str
+
+    def platform(self) -> str:
+        """What the images are built for."""
 
     def enter(self) -> None:
         """Log Docker in."""
@@ -59,12 +60,14 @@ class CloudRegistry:
         host: of the registry.
     """
 
-    platform = "linux/amd64"
-
     def __init__(self, provider: Provider, host: str) -> None:
         self.provider = provider
         self.host = host
         self.prefix = f"{host}/rayworks"
+
+    def platform(self) -> str:
+        """That of the sizes in `terraform/sizes-*.json`."""
+        return "linux/amd64"
 
     def enter(self) -> None:
         """With the cloud's login."""
@@ -101,6 +104,8 @@ def values(prefix: str, tag: str) -> dict[str, Any]:
     named: dict[str, Any] = {"registry": "", "pullPolicy": "IfNotPresent"}
     for name in TARGETS:
         named[name] = {"repository": f"{prefix}/{name}", "tag": tag, "digest": ""}
+    # One image for both: its torch brings CUDA, and a head and its workers must be alike.
+    named["rayCuda"] = named["ray"]
     return {"global": {"ray": {"images": named}}}
 
 
@@ -182,14 +187,14 @@ class Images:
         return f"{prefix}:{name}"
 
     def _push(self, registry: Registry, name: str, lacking: list[str], report: Report) -> None:
-        settings = {"REGISTRY": registry.prefix, "TAG": name}
+        settings = {"REGISTRY": registry.prefix, "VERSION": name}
         docker = Cli("docker", DOCKER, env=settings, cwd=ROOT)
         words = ["buildx", "bake", "--file", "images/docker-bake.hcl", "--progress", "plain"]
-        words += ["--set", f"*.platform={registry.platform}"] if registry.platform else []
+        words += ["--set", f"*.platform={registry.platform()}", "--set", "*.output=type=registry"]
         report(f"login to {registry.prefix.partition('/')[0]}")
         registry.enter()
         try:
-            docker.follow(lambda line: report(line[:120]), *words, "--push", *lacking)
+            docker.follow(lambda line: report(line[:120]), *words, *lacking)
         except UserError as error:
             raise UserError(
                 error.message,

@@ -44,7 +44,10 @@ class _Registry:
     """A registry in a container: the nodes know it as this machine does, localhost:5001."""
 
     prefix = f"localhost:{PORT}/rayworks"
-    platform = ""
+
+    def platform(self) -> str:
+        """That of Docker, on which the nodes are."""
+        return DOCKER.text("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
 
     def enter(self) -> None:
         """It asks nobody for a name."""
@@ -253,6 +256,9 @@ class KindCluster:
 
     def provide(self, manifests: str, report: Report) -> None:
         """Nothing: nodes pull what pods name."""
+
+    def equip(self, kube: Kube, namespace: str) -> None:
+        """Nothing."""
 
     def confirm_end(self, console: Console) -> None:
         """Nothing is asked: it costs some minutes to have it again."""

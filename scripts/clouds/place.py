@@ -9,17 +9,19 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from clouds import cost, plan
+from clouds import plan
 from clouds.addons import AddOns
-from clouds.cli import EXPIRED
+from clouds.cli import EXPIRED, Cli
 from clouds.cluster import Cluster
 from clouds.credentials import Credentials
+from clouds.dashboards import Dashboards
 from clouds.deployment import Deployment
 from clouds.images import CloudRegistry, Images, Registry
 from clouds.made import Made
 from clouds.preflight import Preflight
 from clouds.record import fixed
 from deploy.capacity import Needs
+from deploy.kube import OWNER, Kube
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
@@ -66,6 +68,7 @@ class Cloud:
             self.credentials,
             _Images(self.deployment),
             self.add_ons,
+            Dashboards(self.deployment),
         ]
 
     def values(self) -> list[Path]:
@@ -80,15 +83,12 @@ class Cloud:
     def fits(self, workload: str, needs: Needs) -> None:
         """Compare with what the pools may grow to, as far as the sizes are known."""
         pools = self.deployment.outputs().get("node_pools") or {}
-        known = cost.sizes(self.deployment.provider.name)
         gpus = sum((one.get("gpus") or 0) * (one.get("max") or 0) for one in pools.values())
         short = []
         if needs.gpus > gpus:
             short.append(f"{needs.gpus:g} GPUs, and the pools may have {gpus}")
-        if pools and all(one.get("size") in known for one in pools.values()):
-            cores = sum(
-                known[one["size"]]["vcpus"] * (one.get("max") or 0) for one in pools.values()
-            )
+        if pools and all(one.get("vcpus") for one in pools.values()):
+            cores = sum(one["vcpus"] * (one.get("max") or 0) for one in pools.values())
             if needs.cpu > cores:
                 short.append(f"{needs.cpu:g} cores, and the pools may have {cores}")
         if short:
@@ -101,6 +101,26 @@ class Cloud:
 
     def provide(self, manifests: str, report: Report) -> None:
         """Nothing: nodes pull what pods name."""
+
+    def equip(self, kube: Kube, namespace: str) -> None:
+        """The password of a Redis that the cloud runs, where Terraform says how to ask for it.
+
+        It goes from the cloud into the Secret: no output and no file of Terraform's has it.
+        """
+        redis = (self.deployment.outputs().get("add_ons") or {}).get("redis") or {}
+        command, name = redis.get("password_command"), redis.get("secret")
+        if not command or not name or kube.find("secret", name, namespace) is not None:
+            return
+        shell = Cli("bash", "", self.deployment.provider.login)
+        password = shell.text("-euo", "pipefail", "-c", command).strip()
+        kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name, "namespace": namespace, "labels": OWNER},
+                "stringData": {"password": password},
+            }
+        )
 
     def confirm_end(self, console: Console) -> None:
         """Say what would be destroyed, where, and what becomes of the data."""

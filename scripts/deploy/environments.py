@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 
 from deploy.capacity import Needs
+from deploy.kube import Kube
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
@@ -42,6 +43,9 @@ class Environment(Protocol):
 
     def provide(self, manifests: str, report: Report) -> None:
         """Have the images that manifests name, and that the stages have not made."""
+
+    def equip(self, kube: Kube, namespace: str) -> None:
+        """Have what pods in a namespace want of this place, such as Secrets."""
 
     def confirm_end(self, console: Console) -> None:
         """Show what `make destroy` would take away; raise UserError unless the user wants it."""
@@ -124,6 +128,9 @@ class Local:
         named = images.named_in(manifests)
         if not images.present(named):
             images.build(named, report)
+
+    def equip(self, kube: Kube, namespace: str) -> None:
+        """Nothing."""
 
     def confirm_end(self, console: Console) -> None:
         """Nothing is asked: it costs a minute to have it again."""

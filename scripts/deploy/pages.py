@@ -29,11 +29,14 @@ def show(place: Environment, name: str, port: int | None) -> None:
     Raises:
         UserError: there is no such page.
     """
-    if url := place.dashboards().get(name):
-        print(f"{name}: {url}\nit asks for your login to the cloud")
-        return
     kube = Kube(place.kubeconfig)
     pod = _pod(kube, name)
+    url = place.dashboards().get(name)
+    if url and (pod is None or name == "grafana"):
+        print(f"{name}: {url}\nit asks for your login to the cloud")
+        if name == "prometheus":
+            print("it answers queries, and has no page: make ui UI=grafana shows what it knows")
+        return
     if pod is None:
         raise UserError(
             f"no {name} runs in this cluster, and the place has none of its own",

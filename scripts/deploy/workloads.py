@@ -215,9 +215,35 @@ class Workload(ABC):
         found = self.kube.find("namespace", self.namespace)
         if found is None or is_ours(found):
             self.kube.apply(namespace_object(self.namespace))
+        self._account()
+        self.place.equip(self.kube, self.namespace)
         claim = storage.get("claim")
         if claim and self.kube.find("pvc", claim, self.namespace) is None:
             self.kube.apply(self._claim(claim, storage))
+
+    def _account(self) -> None:
+        """The account that carries the cloud's identity, where the chart makes none of its own."""
+        values = merged(self.release.values)
+        own = values.get("serviceAccount") or {}
+        identity = values.get("global", {}).get("ray", {}).get("identity") or {}
+        name = identity.get("serviceAccount")
+        if not name or own.get("create") or own.get("name"):
+            return
+        if self.kube.find("serviceaccount", name, self.namespace) is None:
+            annotations = identity.get("annotations") or {}
+            self.kube.apply(
+                {
+                    "apiVersion": "v1",
+                    "kind": "ServiceAccount",
+                    "metadata": {
+                        "name": name,
+                        "namespace": self.namespace,
+                        "labels": OWNER,
+                        "annotations": annotations,
+                    },
+                    "automountServiceAccountToken": False,
+                }
+            )
 
     def _claim(self, name: str, storage: dict[str, Any]) -> Object:
         spec: dict[str, Any] = {
@@ -337,7 +363,8 @@ class Workload(ABC):
         report("namespace and storage")
         if not is_ours(space):
             ours = ",".join(f"{key}={value}" for key, value in OWNER.items())
-            self.kube.run("delete", "pvc", "-l", ours, namespace=self.namespace, timeout=300)
+            kinds = "pvc,serviceaccounts,secrets"
+            self.kube.run("delete", kinds, "-l", ours, namespace=self.namespace, timeout=300)
             return f"removed, with its storage; namespace {self.namespace} was there before"
         self.kube.run("delete", "namespace", self.namespace, "--ignore-not-found", timeout=300)
         return "removed, with its storage"

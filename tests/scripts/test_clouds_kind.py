@@ -96,8 +96,9 @@ def test_the_sequence_of_commands(there: World) -> None:
         ),
         "docker inspect --format {{json .NetworkSettings.Networks}} rayworks-registry",
         "docker network connect kind rayworks-registry",
-        "docker buildx bake --file images/docker-bake.hcl --progress plain --push operator ray "
-        "mlflow",
+        "docker version --format {{.Server.Os}}/{{.Server.Arch}}",
+        "docker buildx bake --file images/docker-bake.hcl --progress plain "
+        "--set *.platform=linux/arm64 --set *.output=type=registry operator ray mlflow",
     ]
     files = there.read()["docker"]["files"]
     assert files == ['[host."http://rayworks-registry:5000"]\n'] * 2

@@ -257,7 +257,12 @@ def test_the_best_trials_service_reads_the_run_that_a_search_leaves() -> None:
     [
         ([], "rayworks", "removed, with its storage", ["namespace n"]),
         (["b", "a"], "rayworks", "removed; its storage stays for a, b", []),
-        ([], "Helm", "removed, with its storage; namespace n was there before", ["pvc -l"]),
+        (
+            [],
+            "Helm",
+            "removed, with its storage; namespace n was there before",
+            ["pvc,serviceaccounts,secrets -l"],
+        ),
     ],
 )
 def test_a_namespace_stays_for_the_releases_that_are_left_in_it(
