@@ -315,7 +315,7 @@ class World:
         """Run `python -m deploy` to its end."""
         with self.start(*words, **variables) as process:
             try:
-                out, err = process.communicate(timeout=120)
+                out, err = process.communicate(timeout=600)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
