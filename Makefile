@@ -76,6 +76,10 @@ submit: ready-deploy ## Run a script on the standing cluster: make submit -- pyt
 destroy: ready-deploy ## Everything away, backwards, and a look at what is left
 	@$(RUN) -m deploy destroy
 
+.PHONY: size
+size: ready-deploy ## Machines for a model by a deadline: MODEL=7b TOKENS=1b DEADLINE=24 (TASK=train|adapt|infer)
+	@$(RUN) -m deploy size --model "$(MODEL)" --tokens "$(TOKENS)" --deadline "$(DEADLINE)" $(if $(TASK),--task $(TASK))
+
 ## Local cluster
 .PHONY: cluster cluster-down cluster-status
 cluster: ready-deploy ## A real Kubernetes node in a box on this machine

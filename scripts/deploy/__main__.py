@@ -12,6 +12,8 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from clouds import size
+from clouds.deployment import PROVIDERS, Deployment
 from deploy import access, pages, watch
 from deploy.environments import Environment, environment
 from deploy.environments import command as command_of
@@ -274,6 +276,41 @@ def ui(place: Environment, name: str, namespace: str | None, page: str, port: in
         access.dashboard(workload(place, name, namespace), port or 8265)
     else:
         pages.show(place, page, port)
+
+
+@main.command("size")
+@click.option("--cloud", default="local", envvar="CLOUD")
+@click.option("--model", required=True, help="parameters: 7b")
+@click.option("--tokens", required=True, help="that it sees, all epochs together: 1b")
+@click.option("--deadline", type=float, required=True, help="hours")
+@click.option("--task", type=click.Choice(list(size.TASKS)), default="train", show_default=True)
+def machines(cloud: str, model: str, tokens: str, deadline: float, task: str) -> None:
+    """Which machines a language model and its data want by a deadline."""
+    if cloud not in PROVIDERS:
+        raise UserError(f"CLOUD={cloud} rents no machines", f"CLOUD={' or '.join(PROVIDERS)}")
+    parameters, seen = size.amount(model, "MODEL"), size.amount(tokens, "TOKENS")
+    provider = PROVIDERS[cloud].name
+    found = size.choices(provider, parameters, seen, deadline, task)
+    if not found:
+        raise UserError(
+            f"no {size.MOST} machines of {provider} do that in {deadline:g} hours",
+            "a later DEADLINE, fewer TOKENS, a smaller MODEL, or TASK=adapt",
+        )
+    rows = []
+    for one in found[:5]:
+        price = "price not known" if one.dollars is None else f"{one.dollars:,.0f} USD"
+        rows.append(
+            (
+                f"{one.machines} x {one.size}",
+                f"{one.gpus} {one.gpu}, {one.hours:.1f} h, {price}; {one.bound} decides",
+            )
+        )
+    rows += [("", "")]
+    for line in size.advice(found[0], Deployment(cloud, Options()).outputs().get("node_pools", {})):
+        label, _, text = line.partition(": ")
+        rows.append((label, text))
+    _show(Progress(), rows)
+    print("an estimate within a factor of two, from list prices: measure on one machine first")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
