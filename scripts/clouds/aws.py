@@ -129,19 +129,15 @@ class Aws:
         running = self._running(region) if least else {}
         for (title, code, is_spot), amount in least.items():
             name = f"{'spot' if is_spot else 'on-demand'} {title} instances"
-            found.quotas.append(
-                Quota(
-                    name, "vCPUs", self._limit(region, "ec2", code), running.get(code, 0.0),
-                    amount, most[title, code, is_spot], _raise(region, "ec2", code),
-                )
+            self._count(
+                found, region, ("ec2", code, name, "vCPUs"), running.get(code, 0.0),
+                amount, most[title, code, is_spot],
             )  # fmt: skip
         for kind, service, code, name, words in COUNTED:
             wanted = sum(1 for one in new if one.kind == kind and "create" in one.actions)
             if wanted:
                 used = len(self._ask(*words, region=region) or [])
-                limit = self._limit(region, service, code)
-                how = _raise(region, service, code)
-                found.quotas.append(Quota(name, "", limit, used, wanted, wanted, how))
+                self._count(found, region, (service, code, name, ""), used, wanted, wanted)
         return found
 
     def _cores(self, region: str, sizes: Sequence[str], found: Room) -> dict[str, float]:
@@ -180,16 +176,35 @@ class Aws:
                 used[spot if one.get("InstanceLifecycle") == "spot" else normal] += cores
         return used
 
-    def _limit(self, region: str, service: str, code: str) -> float:
-        words = ("--service-code", service, "--quota-code", code, "--region", region)
-        done = self.aws.tried("service-quotas", "get-service-quota", *words, "--output", "json")
-        if done.returncode != 0:
-            # never changed for this account: the default holds
-            return float(
-                self.aws.json("service-quotas", "get-aws-default-service-quota", *words,
-                              "--output", "json")["Quota"]["Value"]
-            )  # fmt: skip
-        return float(json.loads(done.stdout)["Quota"]["Value"])
+    def _count(
+        self,
+        found: Room,
+        region: str,
+        quota: tuple[str, str, str, str],
+        used: float,
+        least: float,
+        most: float,
+    ) -> None:
+        """Add what a quota (service, code, name, unit) leaves to what was found."""
+        service, code, name, unit = quota
+        limit = self._limit(region, service, code)
+        if limit is None:
+            found.unknown.append(name)
+            return
+        how = (
+            f"https://{region}.console.aws.amazon.com/servicequotas/home/services/{service}/quotas/"
+            f"{code}, or another size or region in the tfvars file"
+        )
+        found.quotas.append(Quota(name, unit, limit, used, least, most, how))
+
+    def _limit(self, region: str, service: str, code: str) -> float | None:
+        """The account's, or the default where it was never changed; None: may not be asked."""
+        options = ("--service-code", service, "--quota-code", code, "--region", region)
+        for word in ("get-service-quota", "get-aws-default-service-quota"):
+            done = self.aws.tried("service-quotas", word, *options, "--output", "json")
+            if done.returncode == 0:
+                return float(json.loads(done.stdout)["Quota"]["Value"])
+        return None
 
     def taken(self, region: str, new: Sequence[Change]) -> list[str]:
         """Names of buckets are the whole world's, those of clusters the account's."""
@@ -390,10 +405,3 @@ def _class(size: str) -> tuple[str, str, str]:
         if family.startswith(prefix):
             return CLASSES[prefix]
     return STANDARD
-
-
-def _raise(region: str, service: str, code: str) -> str:
-    return (
-        f"https://{region}.console.aws.amazon.com/servicequotas/home/services/{service}/quotas/"
-        f"{code}, or another size or region in the tfvars file"
-    )

@@ -121,6 +121,8 @@ class Preflight:
             )
         if refused.result() is None:
             findings.rows.append(("note", "permissions are not known: this login may not ask"))
+        if unknown := room.result().unknown:
+            findings.rows.append(("note", f"this login may not ask how many: {', '.join(unknown)}"))
         findings.rows += [("quota", str(one)) for one in room.result().quotas]
         findings.rows += [("nodes", str(one)) for one in nodes]
         findings.rows.append(("cost", str(price.result())))

@@ -79,10 +79,12 @@ class Room:
     Args:
         quotas: those that matter, in which the nodes are counted.
         missing: sizes that cannot be had, each with the reason.
+        unknown: quotas that this login may not ask for.
     """
 
     quotas: list[Quota] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
 
 class Provider(Protocol):
