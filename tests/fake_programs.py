@@ -226,6 +226,8 @@ def aws(words: list[str]) -> object:
         match words[:2]:
             case ["--version"]:
                 return "aws-cli/2.31.0 Python/3.13.7"
+            case ["configure", "get"]:
+                raise FakeError("")
             case ["sts", "get-caller-identity"]:
                 return there["identity"]
             case ["iam", "get-role"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -82,9 +83,16 @@ class Aws:
         where = ["--region", region] if region else []
         return self.aws.json(*words, *where, "--output", "json")
 
+    def _any_region(self) -> str:
+        """A region for questions that have none, where the user has set none either."""
+        if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+            return ""
+        configured = self.aws.tried("configure", "get", "region").stdout.strip()
+        return "" if configured else "us-east-1"
+
     def account(self) -> Account:
         """Who the credentials are of."""
-        found = self._ask("sts", "get-caller-identity")
+        found = self._ask("sts", "get-caller-identity", region=self._any_region())
         return Account(found["Account"], found["Account"], found["Arn"])
 
     def settings(self, account: Account) -> dict[str, str]:

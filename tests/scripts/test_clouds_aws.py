@@ -25,6 +25,8 @@ def aws(s3_python: Path) -> Iterator[Aws]:
     with s3(s3_python) as url, pytest.MonkeyPatch.context() as patch:
         for name, value in {"AWS_ENDPOINT_URL": url, **KEYS}.items():
             patch.setitem(os.environ, name, value)
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
         yield Aws()
 
 
