@@ -253,28 +253,36 @@ def test_the_best_trials_service_reads_the_run_that_a_search_leaves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "said", "deleted"),
+    ("others", "owner", "said", "deleted"),
     [
-        ([], "removed, with its storage", ["n"]),
-        (["b", "a"], "removed; its storage stays for a, b", []),
+        ([], "rayworks", "removed, with its storage", ["namespace n"]),
+        (["b", "a"], "rayworks", "removed; its storage stays for a, b", []),
+        (
+            [],
+            "Helm",
+            "removed, with its storage; namespace n was there before",
+            ["pvc,serviceaccounts,secrets -l"],
+        ),
     ],
 )
 def test_a_namespace_stays_for_the_releases_that_are_left_in_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     others: list[str],
+    owner: str,
     said: str,
     deleted: list[str],
 ) -> None:
     gone: list[str] = []
+    space = {"metadata": {"labels": {"app.kubernetes.io/managed-by": owner}}}
     listed = json.dumps([{"name": name} for name in ["j", *others]])
     monkeypatch.setattr(Release, "_helm", lambda self, *words, **_: listed)
     monkeypatch.setattr(Kube, "alive", lambda self: True)
-    monkeypatch.setattr(Kube, "find", lambda self, kind, name: {"kind": kind})
+    monkeypatch.setattr(Kube, "find", lambda self, kind, name: space)
 
     def run(self: Kube, *words: str, **_: object) -> str:
-        assert words[:2] == ("delete", "namespace")
-        gone.append(words[2])
+        assert words[0] == "delete"
+        gone.append(" ".join(words[1:3]))
         return ""
 
     monkeypatch.setattr(Kube, "run", run)
