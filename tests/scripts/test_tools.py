@@ -56,6 +56,7 @@ class Checkout:
             "requirements-dev.lock",
             "images/mlflow/requirements.lock",
             "tests/s3/requirements.lock",
+            "tests/checkov/requirements.lock",
         ):
             (folder / lock).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / lock, folder / lock)
