@@ -81,7 +81,7 @@ cluster-status: ready-deploy ## Each component's health; the last lines of those
 	@$(RUN) -m local status
 
 ## Tools
-.PHONY: tools ready-deploy ready-dev ready-all lock clean-cache
+.PHONY: tools ready-deploy ready-dev ready-all ready-cloud lock clean-cache
 tools: ## Build all pinned command-line tools into .tools/bin
 	@$(TOOLS) build
 
@@ -94,6 +94,9 @@ ready-dev: # what the checks need
 ready-all: # both at once: compiled packages are shared while tools are built, and dropped after
 	@$(TOOLS) ready deploy dev
 
+ready-cloud: # what the checks of Terraform need besides: its programs, and a provider of 20 minutes
+	@$(TOOLS) ready cloud
+
 lock: ## Refresh the hash-locked Python requirements
 	@$(TOOLS) lock
 
@@ -101,7 +104,7 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check format sweep test test-full test-gpu bench
+.PHONY: check format sweep test test-full test-cloud test-gpu bench
 check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
@@ -114,8 +117,11 @@ sweep: ready-dev ## Random values on all charts: refused in words, or by nobody 
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-all ## test, then every scenario and fault: about two hours
+test-full: ready-all ready-cloud ## test, test-cloud, then every scenario and fault: about two hours
 	@$(DEV) -m checks full
+
+test-cloud: ready-dev ready-cloud ## Terraform of the clouds against the real providers, without an account: N minutes
+	@$(DEV) -m checks cloud
 
 test-gpu: ready-dev ## The trainings and the endpoint on this machine's GPU, some 5 minutes
 	@$(DEV) -m checks gpu

@@ -95,7 +95,7 @@ def copy(target: Path) -> None:
 
 def _run(unit: Unit, place: Path, environment: Mapping[str, str]) -> Verdict:
     copied = place / unit.program
-    done = []
+    done: list[str] = []
     for words in unit.commands(copied):
         begun = time.monotonic()
         said = run(

@@ -16,10 +16,10 @@ def main(*, check: bool) -> None:
     """
     stale = []
     for folder in documented():
-        command = [tool("terraform-docs"), "--config", TERRAFORM / ".terraform-docs.yml"]
+        command = [tool("terraform-docs"), "--config", str(TERRAFORM / ".terraform-docs.yml")]
         if not check:
-            run([*command, folder])
-        elif (said := run([*command, "--output-check", folder], check=False)).returncode != 0:
+            run([*command, str(folder)])
+        elif (said := run([*command, "--output-check", str(folder)], check=False)).returncode != 0:
             stale.append(f"{folder.relative_to(ROOT)}/README.md: {said.stderr.strip()}")
     if stale:
         raise UserError("\n  ".join(["out of date:", *stale]), "python -m terraform docs")

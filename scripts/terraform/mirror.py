@@ -63,14 +63,14 @@ def settings() -> Path:
     Raises:
         UserError: a provider is not built, or can be had from nowhere.
     """
-    providers = {**_built(), **_fetched()}
-    digest = hashlib.sha256(repr(sorted(map(str, providers.items()))).encode())
+    found = providers()
+    digest = hashlib.sha256(repr(sorted(map(str, found.items()))).encode())
     entry = CACHE / "terraform" / f"mirror-{digest.hexdigest()[:12]}"
     with locked(entry):
         if not entry.is_dir():
             staging = entry.with_suffix(".part")
             remove(staging)
-            for provider, folder in providers.items():
+            for provider, folder in found.items():
                 for host in HOSTS:
                     # Links: a provider is hundreds of megabytes, and is only read.
                     place = staging / host / provider.place
@@ -95,6 +95,15 @@ def environment() -> dict[str, str]:
         "TF_INPUT": "0",
         "CHECKPOINT_DISABLE": "1",
     }
+
+
+def providers() -> dict[Provider, Path]:
+    """The providers of the checks, and the folder of each.
+
+    Raises:
+        UserError: as of `settings`.
+    """
+    return {**_built(), **_fetched()}
 
 
 def built() -> list[Tool]:
