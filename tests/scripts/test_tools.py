@@ -57,6 +57,7 @@ class Checkout:
             "images/mlflow/requirements.lock",
             "docs/requirements.lock",
             "tests/s3/requirements.lock",
+            "tests/checkov/requirements.lock",
         ):
             (folder / lock).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / lock, folder / lock)

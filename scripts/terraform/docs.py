@@ -1,0 +1,25 @@
+"""README.md of each module and root: its variables, outputs and resources, by terraform-docs."""
+
+from __future__ import annotations
+
+from lib.errors import UserError
+from lib.paths import ROOT, tool
+from lib.shell import run
+from terraform.places import TERRAFORM, documented
+
+
+def main(*, check: bool) -> None:
+    """Write the generated part of each README, or only look whether it would change.
+
+    Raises:
+        UserError: with `check`: some would.
+    """
+    stale = []
+    for folder in documented():
+        command = [tool("terraform-docs"), "--config", str(TERRAFORM / ".terraform-docs.yml")]
+        if not check:
+            run([*command, str(folder)])
+        elif (said := run([*command, "--output-check", str(folder)], check=False)).returncode != 0:
+            stale.append(f"{folder.relative_to(ROOT)}/README.md: {said.stderr.strip()}")
+    if stale:
+        raise UserError("\n  ".join(["out of date:", *stale]), "python -m terraform docs")
