@@ -1,11 +1,16 @@
 variable "name" {
-  description = "Name of the user pool."
+  description = "Beginning of all names."
   type        = string
 }
 
 variable "cluster_name" {
   description = "The EKS cluster."
   type        = string
+}
+
+variable "zones" {
+  description = "Availability zones in which the load balancer has an address."
+  type        = set(string)
 }
 
 variable "domain" {
@@ -25,15 +30,5 @@ variable "zone_id" {
   validation {
     condition     = can(regex("^Z[A-Z0-9]{8,31}$", var.zone_id))
     error_message = "zone_id is \"${var.zone_id}\"; it begins with Z: aws route53 list-hosted-zones-by-name --dns-name DOMAIN."
-  }
-}
-
-variable "hosts" {
-  description = "Names under the domain that users may be sent back to after their login: one for each service that is shown."
-  type        = set(string)
-
-  validation {
-    condition     = length(var.hosts) > 0 && length(var.hosts) <= 100 && alltrue([for host in var.hosts : can(regex("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", host))])
-    error_message = "hosts names ${length(var.hosts)} hosts; Cognito wants 1 to 100, each of lower-case letters, digits and dashes, such as mnist-service."
   }
 }
