@@ -14,25 +14,25 @@ locals {
         description      = "gives pods their addresses"
         service_accounts = ["kube-system/aws-node"]
         managed          = { cni = "${local.managed}/AmazonEKS_CNI_Policy" }
-        policy           = null
+        policies         = {}
       }
       ebs-csi = {
         description      = "makes volumes"
         service_accounts = ["kube-system/ebs-csi-controller-sa"]
         managed          = { ebs = "${local.managed}/service-role/AmazonEBSCSIDriverPolicy" }
-        policy           = var.own_keys ? data.aws_iam_policy_document.volumes.json : null
+        policies         = var.own_keys ? { key = data.aws_iam_policy_document.volumes.json } : {}
       }
       load-balancer-controller = {
         description      = "makes load balancers for Services and Ingresses"
         service_accounts = ["kube-system/aws-load-balancer-controller"]
         managed          = {}
-        policy           = data.aws_iam_policy_document.load_balancers.minified_json
+        policies         = { own = data.aws_iam_policy_document.load_balancers.minified_json }
       }
       ray = {
         description      = "Ray's pods: the bucket and their logs"
         service_accounts = var.service_accounts
         managed          = {}
-        policy           = data.aws_iam_policy_document.ray.json
+        policies         = { own = data.aws_iam_policy_document.ray.json }
       }
     },
     local.lustre ? {
@@ -40,7 +40,7 @@ locals {
         description      = "mounts Lustre, and makes file systems for classes of chart ray-storage"
         service_accounts = ["kube-system/fsx-csi-controller-sa"]
         managed          = {}
-        policy           = data.aws_iam_policy_document.lustre.json
+        policies         = { own = data.aws_iam_policy_document.lustre.json }
       }
     } : {},
     var.storage.efs ? {
@@ -48,7 +48,7 @@ locals {
         description      = "makes access points of EFS"
         service_accounts = ["kube-system/efs-csi-controller-sa"]
         managed          = { efs = "${local.managed}/service-role/AmazonEFSCSIDriverPolicy" }
-        policy           = null
+        policies         = {}
       }
     } : {},
     var.node_provisioning == "pools" ? {
@@ -56,7 +56,7 @@ locals {
         description      = "sizes node groups"
         service_accounts = ["kube-system/cluster-autoscaler"]
         managed          = {}
-        policy           = data.aws_iam_policy_document.autoscaler.json
+        policies         = { own = data.aws_iam_policy_document.autoscaler.json }
       }
     } : {},
     var.add_ons.external_secrets ? {
@@ -64,7 +64,7 @@ locals {
         description      = "reads secrets of this deployment"
         service_accounts = ["external-secrets/external-secrets"]
         managed          = {}
-        policy           = data.aws_iam_policy_document.secrets.json
+        policies         = { own = data.aws_iam_policy_document.secrets.json }
       }
     } : {},
   )
@@ -78,7 +78,7 @@ module "identity" {
   description      = "${module.cluster.name}: ${each.value.description}"
   cluster_name     = module.cluster.name
   service_accounts = [for account in each.value.service_accounts : { namespace = split("/", account)[0], name = split("/", account)[1] }]
-  policy           = each.value.policy
+  policies         = each.value.policies
   managed_policies = each.value.managed
 }
 

@@ -14,7 +14,7 @@ data "aws_availability_zones" "available" {
 locals {
   # Of everything; provider, launch templates, NodePools, the EBS driver and the load balancer controller pass them on.
   tags  = merge(var.tags, { rayworks-deployment = var.name })
-  key   = var.own_keys ? module.key[0].arn : null
+  key   = var.own_keys ? { arn = module.key[0].arn } : null
   zones = length(var.network.zones) > 0 ? var.network.zones : slice(data.aws_availability_zones.available.names, 0, min(3, length(data.aws_availability_zones.available.names)))
 
   # What nodes and controllers ask of AWS, and what the images are pulled from.
@@ -71,7 +71,7 @@ module "network" {
   nat           = var.network.nat
   endpoints     = var.network.endpoints
   flow_log_days = var.network.flow_log_days
-  kms_key_arn   = local.key
+  own_key       = local.key
 }
 
 module "cluster" {
@@ -84,7 +84,7 @@ module "cluster" {
   service_cidr       = var.network.services
   authorized_cidrs   = var.private_cluster ? [] : var.authorized_cidrs
   log_days           = var.monitoring.retention_days
-  kms_key_arn        = local.key
+  own_key            = local.key
   access             = { for name, arn in var.administrators : name => { principal_arn = arn } }
 }
 
@@ -113,14 +113,14 @@ module "karpenter" {
   name         = var.name
   region       = var.region
   cluster_name = module.cluster.name
-  kms_key_arn  = local.key
+  own_key      = local.key
 }
 
 module "storage" {
   source = "../modules/aws-storage"
 
   name             = var.name
-  kms_key_arn      = local.key
+  own_key          = local.key
   old_version_days = var.storage.old_version_days
   delete_data      = var.storage.delete_data
   efs = var.storage.efs ? {
@@ -144,7 +144,7 @@ module "lustre" {
   throughput               = var.storage.lustre.throughput
   compression              = var.storage.lustre.compression
   log_days                 = var.monitoring.retention_days
-  kms_key_arn              = local.key
+  own_key                  = local.key
 }
 
 module "registry" {
@@ -155,7 +155,7 @@ module "registry" {
   repositories  = ["mlflow", "operator", "ray"]
   keep          = var.registry.keep
   delete_images = var.registry.delete_images
-  kms_key_arn   = local.key
+  own_key       = local.key
 }
 
 module "redis" {
@@ -170,7 +170,7 @@ module "redis" {
   engine_version           = var.redis.engine_version
   replicas                 = var.redis.replicas
   snapshot_days            = var.redis.snapshot_days
-  kms_key_arn              = local.key
+  own_key                  = local.key
 }
 
 module "monitoring" {
@@ -183,7 +183,7 @@ module "monitoring" {
   prometheus         = var.monitoring.prometheus
   grafana            = var.monitoring.grafana ? { admins = var.monitoring.grafana_administrators, viewers = var.monitoring.viewers } : null
   budget             = var.budget
-  kms_key_arn        = local.key
+  own_key            = local.key
 }
 
 module "gateway" {
@@ -212,7 +212,7 @@ module "orchestration" {
   num_workers     = var.orchestration.num_workers
   timeout_minutes = var.orchestration.timeout_minutes
   log_days        = var.monitoring.retention_days
-  kms_key_arn     = local.key
+  own_key         = local.key
 }
 
 module "team" {
@@ -226,5 +226,5 @@ module "team" {
   log_group_arn = module.monitoring.log_groups["ray"].arn
   namespaces    = each.value.namespaces
   members       = each.value.members
-  kms_key_arn   = local.key
+  own_key       = local.key
 }

@@ -73,7 +73,7 @@ output "dashboards" {
 output "add_ons" {
   description = "What each add-on of environments/eks/addons.yaml needs, by its name with underscores; null means that it is not wanted."
   value = {
-    storage_classes = { key = local.key }
+    storage_classes = { key = one(local.key[*].arn) }
     shared_storage = local.lustre || var.storage.efs ? {
       lustre = local.lustre ? {
         file_system_id = module.lustre[0].file_system_id
@@ -90,7 +90,7 @@ output "add_ons" {
       queue             = module.karpenter[0].queue
       node_role         = module.karpenter[0].node_role
       security_group_id = module.cluster.security_group_id
-      key               = local.key
+      key               = one(local.key[*].arn)
     } : null
     load_balancer_controller = { vpc_id = module.network.vpc_id }
     nvidia_device_plugin     = local.gpu_nodes && !local.mig ? { sharing = var.gpu_sharing } : null

@@ -76,6 +76,8 @@ locals {
     large = { cpu = max(1, local.cpus["head"] - 1), memory = max(4, local.memories["head"] - 3) }
   }
 
+  gpu_pool = { accelerator = { resource = "nvidia.com/gpu" }, image = "rayCuda" }
+
   # As global.ray has them.
   helm_pools = merge(
     {
@@ -97,7 +99,7 @@ locals {
           tolerations  = [for taint in one.taints : { key = taint.key, operator = "Exists", effect = "NoSchedule" }]
           sizes        = local.sizes[name]
         },
-        local.gpus[name] > 0 ? { accelerator = { resource = "nvidia.com/gpu" }, image = "rayCuda" } : {},
+        { for key, value in local.gpu_pool : key => value if local.gpus[name] > 0 },
       ) if name != "head"
     },
     {
@@ -108,7 +110,7 @@ locals {
           sizes        = local.sizes[name]
           spot         = true
         },
-        local.gpus[name] > 0 ? { accelerator = { resource = "nvidia.com/gpu" }, image = "rayCuda" } : {},
+        { for key, value in local.gpu_pool : key => value if local.gpus[name] > 0 },
       ) if name != "head"
     },
     # With no GPU to be had, what asks for one gets CPUs.
@@ -139,7 +141,7 @@ module "node_groups" {
   cluster_name       = module.cluster.name
   kubernetes_version = var.kubernetes_version
   subnets            = module.network.private_subnets
-  kms_key_arn        = local.key
+  own_key            = local.key
   tags               = local.tags
 
   groups = {

@@ -259,8 +259,8 @@ variable "storage" {
   default = {}
 
   validation {
-    condition     = try(var.storage.lustre.zone, null) == null || length(var.network.zones) == 0 || contains(var.network.zones, try(var.storage.lustre.zone, ""))
-    error_message = "storage.lustre.zone ${try(var.storage.lustre.zone, "")} is not among network.zones: ${join(", ", var.network.zones)}."
+    condition     = length(var.network.zones) == 0 || contains(concat(var.network.zones, [""]), try(coalesce(var.storage.lustre.zone, ""), ""))
+    error_message = "storage.lustre.zone ${try(coalesce(var.storage.lustre.zone), "")} is not among network.zones: ${join(", ", var.network.zones)}."
   }
 }
 

@@ -59,5 +59,5 @@ module "cert_manager" {
   description      = "cert-manager of ${var.cluster_name}: proves ${var.domain}"
   cluster_name     = var.cluster_name
   service_accounts = [{ namespace = "cert-manager", name = "cert-manager" }]
-  policy           = data.aws_iam_policy_document.this.json
+  policies         = { own = data.aws_iam_policy_document.this.json }
 }

@@ -52,7 +52,7 @@ resource "aws_cloudwatch_log_group" "this" {
   # FSx writes to groups of this beginning only.
   name              = "/aws/fsx/${var.name}"
   retention_in_days = var.log_days
-  kms_key_id        = var.kms_key_arn
+  kms_key_id        = one(var.own_key[*].arn)
 }
 
 resource "aws_fsx_lustre_file_system" "this" {
@@ -62,7 +62,7 @@ resource "aws_fsx_lustre_file_system" "this" {
   storage_capacity            = var.capacity_gib
   per_unit_storage_throughput = local.persistent ? var.throughput : null
   data_compression_type       = var.compression
-  kms_key_id                  = local.persistent ? var.kms_key_arn : null
+  kms_key_id                  = local.persistent ? one(var.own_key[*].arn) : null
   # There are none of a file system that is linked to a bucket, nor of scratch: the bucket is the copy.
   automatic_backup_retention_days = local.persistent ? 0 : null
   weekly_maintenance_start_time   = var.maintenance

@@ -83,9 +83,9 @@ variable "maintenance" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key of a PERSISTENT_2 file system and of its log; null means AWS' own."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of a PERSISTENT_2 file system and of its log; null means AWS' own."
+  type        = object({ arn = string })
   default     = null
 }
 

@@ -8,7 +8,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
   name              = "/rayworks/${var.name}/${each.key}"
   retention_in_days = var.log_days
-  kms_key_id        = var.kms_key_arn
+  kms_key_id        = one(var.own_key[*].arn)
 }
 
 data "aws_iam_policy_document" "container_logs" {
@@ -33,7 +33,7 @@ module "fluent_bit" {
   description      = "Fluent Bit of ${var.cluster_name}: what containers print, to CloudWatch"
   cluster_name     = var.cluster_name
   service_accounts = [{ namespace = "logging", name = "fluent-bit" }]
-  policy           = data.aws_iam_policy_document.container_logs.json
+  policies         = { own = data.aws_iam_policy_document.container_logs.json }
 }
 
 module "container_insights" {
@@ -51,7 +51,7 @@ resource "aws_prometheus_workspace" "this" {
   count = var.prometheus ? 1 : 0
 
   alias       = var.name
-  kms_key_arn = var.kms_key_arn
+  kms_key_arn = one(var.own_key[*].arn)
 }
 
 data "aws_iam_policy_document" "prometheus" {
@@ -72,7 +72,7 @@ module "prometheus" {
   description      = "Prometheus of ${var.cluster_name}: writes to Amazon Managed Service for Prometheus"
   cluster_name     = var.cluster_name
   service_accounts = [{ namespace = "monitoring", name = "prometheus" }]
-  policy           = data.aws_iam_policy_document.prometheus[0].json
+  policies         = { own = data.aws_iam_policy_document.prometheus[0].json }
 }
 
 data "aws_caller_identity" "this" {}

@@ -69,8 +69,8 @@ variable "budget" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key of logs and metrics; null means AWS' own."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of logs and metrics; null means AWS' own."
+  type        = object({ arn = string })
   default     = null
 }

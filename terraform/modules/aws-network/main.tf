@@ -155,7 +155,7 @@ resource "aws_cloudwatch_log_group" "flows" {
 
   name              = "/rayworks/${var.name}/flows"
   retention_in_days = var.flow_log_days
-  kms_key_id        = var.kms_key_arn
+  kms_key_id        = one(var.own_key[*].arn)
 }
 
 data "aws_iam_policy_document" "flows_trust" {

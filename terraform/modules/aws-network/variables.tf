@@ -62,8 +62,8 @@ variable "flow_log_days" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key of the log; null means CloudWatch's own."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of the log; null means CloudWatch's own."
+  type        = object({ arn = string })
   default     = null
 }

@@ -83,7 +83,7 @@ resource "aws_cloudwatch_log_group" "this" {
   # Step Functions writes to groups of this beginning without a policy of the group's own.
   name              = "/aws/vendedlogs/states/${var.name}"
   retention_in_days = var.log_days
-  kms_key_id        = var.kms_key_arn
+  kms_key_id        = one(var.own_key[*].arn)
 }
 
 data "aws_iam_policy_document" "trust" {

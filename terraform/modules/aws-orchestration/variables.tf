@@ -90,8 +90,8 @@ variable "log_days" {
   default     = 30
 }
 
-variable "kms_key_arn" {
-  description = "Key of the log; null means AWS' own."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of the log; null means AWS' own."
+  type        = object({ arn = string })
   default     = null
 }

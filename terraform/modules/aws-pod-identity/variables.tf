@@ -31,10 +31,10 @@ variable "service_accounts" {
   }
 }
 
-variable "policy" {
-  description = "The role's own policy, as JSON; null means none."
-  type        = string
-  default     = null
+variable "policies" {
+  description = "The role's own policies, name to JSON."
+  type        = map(string)
+  default     = {}
 }
 
 variable "managed_policies" {

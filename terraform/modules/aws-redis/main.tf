@@ -66,7 +66,7 @@ resource "aws_memorydb_cluster" "this" {
   num_replicas_per_shard     = var.replicas
   acl_name                   = aws_memorydb_acl.this.name
   tls_enabled                = true
-  kms_key_arn                = var.kms_key_arn
+  kms_key_arn                = one(var.own_key[*].arn)
   subnet_group_name          = aws_memorydb_subnet_group.this.name
   security_group_ids         = [aws_security_group.this.id]
   snapshot_retention_limit   = var.snapshot_days
@@ -77,7 +77,7 @@ resource "aws_secretsmanager_secret" "this" {
   # A deleted secret keeps its name for a while, so the name is another one each time.
   name_prefix             = "${var.name}/redis-"
   description             = "Password of the Ray clusters at MemoryDB ${var.name}, under `password`"
-  kms_key_id              = var.kms_key_arn
+  kms_key_id              = one(var.own_key[*].arn)
   recovery_window_in_days = 7
 }
 

@@ -67,8 +67,8 @@ variable "snapshot_days" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key of cluster and secret; null means AWS' own."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of cluster and secret; null means AWS' own."
+  type        = object({ arn = string })
   default     = null
 }

@@ -13,7 +13,7 @@ resource "aws_ecr_repository" "this" {
 
   encryption_configuration {
     encryption_type = "KMS"
-    kms_key         = var.kms_key_arn
+    kms_key         = one(var.own_key[*].arn)
   }
 }
 

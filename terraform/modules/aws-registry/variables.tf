@@ -30,8 +30,8 @@ variable "delete_images" {
   default     = true
 }
 
-variable "kms_key_arn" {
-  description = "Key of the images; null means AWS' own for ECR."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of the images; null means AWS' own for ECR."
+  type        = object({ arn = string })
   default     = null
 }

@@ -41,7 +41,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 
     apply_server_side_encryption_by_default {
       sse_algorithm     = "aws:kms"
-      kms_master_key_id = var.kms_key_arn
+      kms_master_key_id = one(var.own_key[*].arn)
     }
   }
 }
@@ -131,7 +131,7 @@ resource "aws_efs_file_system" "this" {
 
   creation_token  = var.name
   encrypted       = true
-  kms_key_id      = var.kms_key_arn
+  kms_key_id      = one(var.own_key[*].arn)
   throughput_mode = "elastic"
   tags            = { Name = var.name }
 

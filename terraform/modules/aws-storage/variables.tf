@@ -8,9 +8,9 @@ variable "name" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key of bucket and file system; null means AWS' own for S3 and EFS."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of bucket and file system; null means AWS' own for S3 and EFS."
+  type        = object({ arn = string })
   default     = null
 }
 

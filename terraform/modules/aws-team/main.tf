@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "this" {
 
   # What is in the bucket is encrypted with it.
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.own_key == null ? [] : [var.own_key.arn]
 
     content {
       sid       = "EncryptObjects"
@@ -56,7 +56,7 @@ module "identity" {
   description      = "Ray pods of team ${var.team} in ${var.cluster_name}"
   cluster_name     = var.cluster_name
   service_accounts = [for namespace in local.namespaces : { namespace = namespace, name = var.service_account }]
-  policy           = data.aws_iam_policy_document.this.json
+  policies         = { own = data.aws_iam_policy_document.this.json }
 }
 
 # As members of a group of Kubernetes that chart ray-team gives its roles to.

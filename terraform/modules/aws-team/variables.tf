@@ -51,8 +51,8 @@ variable "members" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key of the bucket; null means AWS' own, which needs no right."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of the bucket; null means AWS' own, which needs no right."
+  type        = object({ arn = string })
   default     = null
 }

@@ -6,7 +6,7 @@ data "aws_partition" "this" {}
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/eks/${var.name}/cluster"
   retention_in_days = var.log_days
-  kms_key_id        = var.kms_key_arn
+  kms_key_id        = one(var.own_key[*].arn)
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -32,17 +32,17 @@ resource "aws_iam_role_policy_attachment" "this" {
 }
 
 data "aws_iam_policy_document" "key" {
-  count = var.kms_key_arn == null ? 0 : 1
+  count = var.own_key == null ? 0 : 1
 
   statement {
     sid       = "EncryptSecrets"
     actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ListGrants", "kms:DescribeKey"]
-    resources = [var.kms_key_arn]
+    resources = [var.own_key.arn]
   }
 }
 
 resource "aws_iam_role_policy" "key" {
-  count = var.kms_key_arn == null ? 0 : 1
+  count = var.own_key == null ? 0 : 1
 
   name   = "secrets-encryption"
   role   = aws_iam_role.this.id
@@ -83,7 +83,7 @@ resource "aws_eks_cluster" "this" {
 
   # Without a key of one's own EKS encrypts Secrets with one of AWS'.
   dynamic "encryption_config" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.own_key == null ? [] : [var.own_key.arn]
 
     content {
       resources = ["secrets"]

@@ -61,9 +61,9 @@ variable "service_cidr" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key for Kubernetes' Secrets and for the log; null means AWS' own."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key for Kubernetes' Secrets and for the log; null means AWS' own."
+  type        = object({ arn = string })
   default     = null
 }
 

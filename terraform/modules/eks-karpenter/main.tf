@@ -301,7 +301,7 @@ data "aws_iam_policy_document" "controller" {
 
   # The disks of the nodes are encrypted in the name of who launches them, and so is what the queue holds.
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = var.own_key == null ? [] : [var.own_key.arn]
 
     content {
       sid       = "EncryptDisksAndQueue"
@@ -324,14 +324,14 @@ module "controller" {
   description      = "Karpenter of ${var.cluster_name}"
   cluster_name     = var.cluster_name
   service_accounts = [{ namespace = var.namespace, name = "karpenter" }]
-  policy           = data.aws_iam_policy_document.controller.minified_json
+  policies         = { own = data.aws_iam_policy_document.controller.minified_json }
 }
 
 resource "aws_sqs_queue" "this" {
   name                      = "${var.name}-karpenter"
   message_retention_seconds = 300
-  kms_master_key_id         = var.kms_key_arn
-  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = one(var.own_key[*].arn)
+  sqs_managed_sse_enabled   = var.own_key == null ? true : null
 }
 
 data "aws_iam_policy_document" "queue" {

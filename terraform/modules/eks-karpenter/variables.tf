@@ -19,8 +19,8 @@ variable "namespace" {
   default     = "kube-system"
 }
 
-variable "kms_key_arn" {
-  description = "Key of queue and disks; null means AWS' own."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of queue and disks; null means AWS' own."
+  type        = object({ arn = string })
   default     = null
 }

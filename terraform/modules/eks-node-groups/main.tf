@@ -39,7 +39,7 @@ resource "aws_launch_template" "this" {
       volume_type           = "gp3"
       volume_size           = each.value.disk_gib
       encrypted             = true
-      kms_key_id            = var.kms_key_arn
+      kms_key_id            = one(var.own_key[*].arn)
       delete_on_termination = true
     }
   }

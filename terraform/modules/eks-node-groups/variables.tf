@@ -64,9 +64,9 @@ variable "groups" {
   }
 }
 
-variable "kms_key_arn" {
-  description = "Key of the nodes' disks; null means the account's own for EBS."
-  type        = string
+variable "own_key" {
+  description = "`arn` of the key of the nodes' disks; null means the account's own for EBS."
+  type        = object({ arn = string })
   default     = null
 }
 
