@@ -7,7 +7,7 @@ output "helm_values" {
       network = { apiServer = { cidrs = concat([module.cluster.api_server_cidr], values(module.network.private_cidrs)), port = 443 } }
     },
     # Without a file system, Ray writes to the bucket.
-    local.lustre || var.storage.efs ? {} : { storage = { claim = "", uri = "s3://${module.storage.bucket}/ray" } },
+    local.lustre || local.efs ? {} : { storage = { claim = "", uri = "s3://${module.storage.bucket}/ray" } },
     var.monitoring.logs ? {
       logging = { destination = "cloudwatch", cloudwatch = { region = var.region, group = module.monitoring.log_groups["ray"].name } }
     } : {},

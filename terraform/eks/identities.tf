@@ -43,7 +43,7 @@ locals {
         policies         = { own = data.aws_iam_policy_document.lustre.json }
       }
     } : {},
-    var.storage.efs ? {
+    local.efs ? {
       efs-csi = {
         description      = "makes access points of EFS"
         service_accounts = ["kube-system/efs-csi-controller-sa"]

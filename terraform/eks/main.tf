@@ -20,7 +20,8 @@ locals {
   # What nodes and controllers ask of AWS, and what the images are pulled from.
   endpoints_without_nat = toset(["ecr.api", "ecr.dkr", "sts", "ec2", "eks", "eks-auth", "elasticloadbalancing", "logs", "sqs", "ssm", "autoscaling", "secretsmanager"])
 
-  lustre = var.storage.lustre != null
+  lustre = contains(var.storage.file_systems, "lustre")
+  efs    = contains(var.storage.file_systems, "efs")
   # Namespaces that the shared file system has a volume for.
   namespaces = toset(concat(
     [for account in var.service_accounts : split("/", account)[0]],
@@ -44,7 +45,7 @@ locals {
       aws-ebs-csi-driver        = jsonencode({ controller = { extraVolumeTags = local.tags } })
     },
     local.lustre ? { aws-fsx-csi-driver = null } : {},
-    var.storage.efs ? { aws-efs-csi-driver = jsonencode({ controller = { tags = local.tags } }) } : {},
+    local.efs ? { aws-efs-csi-driver = jsonencode({ controller = { tags = local.tags } }) } : {},
     var.monitoring.container_insights ? {
       # What containers print goes there by Fluent Bit already.
       amazon-cloudwatch-observability = jsonencode({ containerLogs = { enabled = false } })
@@ -123,7 +124,7 @@ module "storage" {
   own_key          = local.key
   old_version_days = var.storage.old_version_days
   delete_data      = var.storage.delete_data
-  efs = var.storage.efs ? {
+  efs = local.efs ? {
     vpc_id                   = module.network.vpc_id
     subnets                  = module.network.private_subnets
     client_security_group_id = module.cluster.security_group_id
@@ -136,7 +137,7 @@ module "lustre" {
 
   name                     = var.name
   vpc_id                   = module.network.vpc_id
-  subnet_id                = module.network.private_subnets[coalesce(var.storage.lustre.zone, local.zones[0])]
+  subnet_id                = module.network.private_subnets[var.storage.lustre.zone == "" ? local.zones[0] : var.storage.lustre.zone]
   client_security_group_id = module.cluster.security_group_id
   data_repository          = "s3://${module.storage.bucket}/export"
   deployment_type          = var.storage.lustre.deployment_type

@@ -21,7 +21,7 @@ output "registry" {
 
 output "storage_class" {
   description = "Storage class of volumes that several nodes write; the add-on shared-storage makes it. Empty where there is no file system."
-  value       = local.lustre ? "rayworks-lustre" : var.storage.efs ? "rayworks-efs" : ""
+  value       = local.lustre ? "rayworks-lustre" : local.efs ? "rayworks-efs" : ""
 }
 
 output "storage_uri" {
@@ -74,7 +74,7 @@ output "add_ons" {
   description = "What each add-on of environments/eks/addons.yaml needs, by its name with underscores; null means that it is not wanted."
   value = {
     storage_classes = { key = one(local.key[*].arn) }
-    shared_storage = local.lustre || var.storage.efs ? {
+    shared_storage = local.lustre || local.efs ? {
       lustre = local.lustre ? {
         file_system_id = module.lustre[0].file_system_id
         dns_name       = module.lustre[0].dns_name

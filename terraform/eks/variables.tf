@@ -239,28 +239,34 @@ variable "registry" {
 
 variable "storage" {
   description = <<-EOT
-    Storage for data, checkpoints and results. `lustre`: FSx for Lustre in front of the bucket, with `deployment_type`
-    PERSISTENT_2 or SCRATCH_2, `capacity_gib`, `throughput` (MB/s for each TiB), `compression`, `zone` (default the first);
-    null means none. `efs`: EFS. Without either, Ray writes to the bucket itself. `old_version_days`: overwritten and
-    deleted objects are kept so long. `delete_data`: a destruction takes the bucket along.
+    Storage for data, checkpoints and results: a bucket, and `file_systems` beside it, lustre, efs, both or none. Ray's
+    pods mount Lustre where there is one, else EFS, else they write to the bucket itself. `lustre`: FSx for Lustre in front
+    of the bucket, with `deployment_type` PERSISTENT_2 or SCRATCH_2, `capacity_gib`, `throughput` (MB/s for each TiB),
+    `compression`, `zone` (default the first). `old_version_days`: overwritten and deleted objects are kept so long.
+    `delete_data`: a destruction takes the bucket along.
   EOT
   type = object({
+    file_systems = optional(set(string), ["lustre"])
     lustre = optional(object({
       deployment_type = optional(string, "PERSISTENT_2")
       capacity_gib    = optional(number, 1200)
       throughput      = optional(number, 125)
       compression     = optional(string, "LZ4")
-      zone            = optional(string)
+      zone            = optional(string, "")
     }), {})
-    efs              = optional(bool, false)
     old_version_days = optional(number, 30)
     delete_data      = optional(bool, false)
   })
   default = {}
 
   validation {
-    condition     = length(var.network.zones) == 0 || contains(concat(var.network.zones, [""]), try(coalesce(var.storage.lustre.zone, ""), ""))
-    error_message = "storage.lustre.zone ${try(coalesce(var.storage.lustre.zone), "")} is not among network.zones: ${join(", ", var.network.zones)}."
+    condition     = length(setsubtract(var.storage.file_systems, ["lustre", "efs"])) == 0
+    error_message = "storage.file_systems names what is not known: ${join(", ", setsubtract(var.storage.file_systems, ["lustre", "efs"]))}. Choose lustre, efs, both or none."
+  }
+
+  validation {
+    condition     = var.storage.lustre.zone == "" || length(var.network.zones) == 0 || contains(var.network.zones, var.storage.lustre.zone)
+    error_message = "storage.lustre.zone ${var.storage.lustre.zone} is not among network.zones: ${join(", ", var.network.zones)}."
   }
 }
 
