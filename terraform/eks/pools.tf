@@ -137,8 +137,9 @@ locals {
 module "node_groups" {
   source = "../modules/eks-node-groups"
 
-  name               = var.name
-  cluster_name       = module.cluster.name
+  name = var.name
+  # Nodes are not ready before they have a network.
+  cluster_name       = module.first_addons.cluster_name
   kubernetes_version = var.kubernetes_version
   subnets            = module.network.private_subnets
   own_key            = local.key
@@ -157,9 +158,6 @@ module "node_groups" {
       taints         = one.taints
     } if var.node_provisioning == "pools" || name == "head"
   }
-
-  # Nodes are not ready before they have a network.
-  depends_on = [module.first_addons, terraform_data.pools]
 }
 
 # What no single variable can say about the pools.

@@ -3,10 +3,10 @@
 Run by the interpreter that has moto, with the port as argument. What is added here was found by
 applying terraform/eks to moto alone; each addition remembers what it was told and no more:
 
-EKS         access entries and their policies, add-ons, pod identity associations, and the
-            security group that comes with a cluster
-FSx         that a file system gets available; data repository associations
-EFS         setting the backup policy
+EKS         access entries and their policies, add-ons, pod identity associations, the security
+            group that comes with a cluster, and some of its settings
+FSx         that a file system gets available, and its version; data repository associations
+EFS         setting the backup policy, deleting that of the file system
 MemoryDB    access control lists
 """
 
@@ -92,6 +92,19 @@ def _without_security_group(delete: Any) -> Any:
     return delete_cluster
 
 
+def _remembering(create: Any) -> Any:
+    def create_cluster(self: Any) -> Any:
+        result = create(self)
+        asked, cluster = _body(self), self.eks_backend.clusters[_body(self)["name"]]
+        cluster.access_config = asked.get("accessConfig")
+        cluster.upgrade_policy = asked.get("upgradePolicy")
+        cluster.zonal_shift_config = asked.get("zonalShiftConfig")
+        return result
+
+    return create_cluster
+
+
+EKSResponse.create_cluster = _remembering(EKSResponse.create_cluster)
 eks_models.EKSBackend.create_cluster = _with_security_group(eks_models.EKSBackend.create_cluster)
 eks_models.EKSBackend.delete_cluster = _without_security_group(eks_models.EKSBackend.delete_cluster)
 
@@ -267,11 +280,25 @@ def _file_system(describe: Any) -> Any:
     def to_dict(self: Any) -> Json:
         found = describe(self)
         lustre = {"MountName": "rayworks", **found.get("LustreConfiguration", {})}
-        return {**found, "Lifecycle": "AVAILABLE", "LustreConfiguration": lustre}
+        more = {"Lifecycle": "AVAILABLE", "FileSystemTypeVersion": self.version}
+        return {**found, **more, "LustreConfiguration": lustre}
 
     return to_dict
 
 
+def _with_version(create: Any) -> Any:
+    def create_file_system(self: Any, **options: Any) -> Any:
+        system = create(self, **options)
+        system.version = options["file_system_type_version"]
+        return system
+
+    return create_file_system
+
+
+fsx_models.FileSystem.version = None
+fsx_models.FSxBackend.create_file_system = _with_version(
+    fsx_models.FSxBackend.create_file_system
+)
 fsx_models.FileSystem.to_dict = _file_system(fsx_models.FileSystem.to_dict)
 
 
@@ -324,7 +351,15 @@ def put_backup_policy(self: Any) -> tuple[str, Json]:
     return json.dumps({"BackupPolicy": policy}), {"Content-Type": "application/json"}
 
 
+def delete_file_system_policy(self: Any) -> tuple[str, Json]:
+    """DELETE …/file-systems/{FileSystemId}/policy."""
+    system = self.efs_backend.file_systems_by_id[self._get_param("FileSystemId")]
+    system.file_system_policy = None
+    return "", {"Content-Type": "application/json"}
+
+
 EFSResponse.put_backup_policy = put_backup_policy
+EFSResponse.delete_file_system_policy = delete_file_system_policy
 
 
 # MemoryDB: who may use a cluster.
