@@ -81,7 +81,7 @@ cluster-status: ready-deploy ## Each component's health; the last lines of those
 	@$(RUN) -m local status
 
 ## Tools
-.PHONY: tools ready-deploy ready-dev ready-all lock clean-cache
+.PHONY: tools ready-deploy ready-dev ready-all ready-release ready-docs lock clean-cache
 tools: ## Build all pinned command-line tools into .tools/bin
 	@$(TOOLS) build
 
@@ -91,19 +91,28 @@ ready-deploy: # what a deployment needs; silent when it is there
 ready-dev: # what the checks need
 	@$(TOOLS) ready dev
 
-ready-all: # both at once: compiled packages are shared while tools are built, and dropped after
+ready-all: ready-docs # both at once: compiled packages are shared while tools are built, and dropped after
 	@$(TOOLS) ready deploy dev
 
 lock: ## Refresh the hash-locked Python requirements
 	@$(TOOLS) lock
 
+ready-release: ready-dev # what makes, signs and describes a release
+	@$(TOOLS) ready release
+
+ready-docs: # what makes the site
+	@$(TOOLS) venv docs
+
 clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check format sweep test test-full test-gpu bench
-check: ready-dev ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
+.PHONY: check versions format sweep test test-full test-gpu bench bench-history docs docs-publish
+check: ready-dev ready-docs ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
+
+versions: ready-dev ## The README's table of versions, printed and written anew
+	@$(DEV) -m versions table
 
 format: ready-dev ## Format Python files and sort imports
 	@$(DEV) -m ruff format . && $(DEV) -m ruff check --fix .
@@ -121,4 +130,42 @@ test-gpu: ready-dev ## The trainings and the endpoint on this machine's GPU, som
 	@$(DEV) -m checks gpu
 
 bench: ready-all ## Ratios to the samples, plain torch and FastAPI, start-up times: about an hour; the last line is JSON
-	@$(DEV) -m bench
+	@set -o pipefail; $(DEV) -m bench $(if $(BENCH_OUT),| tee /dev/stderr | tail -n 1 > $(BENCH_OUT))
+
+bench-history: ready-dev ## Compare figures with those before, on the branch `benchmarks` (BENCH_OUT=bench.json)
+	@$(DEV) -m release bench-history $(BENCH_OUT)
+
+docs: ready-docs ## The site in dist/site; a broken link is an error (SERVE=1 shows it on a local port)
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs $(if $(SERVE),serve,build --strict)
+
+docs-publish: ready-docs ## The site as VERSION (a branch, or v1.2.3), on the branch gh-pages
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mike deploy --push --update-aliases $(VERSION) $(if $(filter v%,$(VERSION)),latest)
+
+## Release it
+.PHONY: images images-push images-sbom images-publish charts-publish charts-index smoke release-notes release-dry-run
+images: ready-dev ## All images for this machine's architecture, by Docker (TARGETS="ray operator")
+	@$(DEV) -m release images $(TARGETS)
+
+images-push: ready-dev ## The same, into REGISTRY by digest and without a name
+	@$(DEV) -m release images-push
+
+images-sbom: ready-release ## Write down what is in the pushed images (TARGETS="ray operator")
+	@$(DEV) -m release images-sbom $(TARGETS)
+
+images-publish: ready-release ## Give the pushed images their names; describe and sign them
+	@$(DEV) -m release images-publish
+
+charts-publish: ready-release ## Charts whose versions REGISTRY has not: package, push, sign
+	@$(DEV) -m release charts-publish
+
+charts-index: ready-release ## A release for each published chart, and the index of `helm repo add`
+	@$(DEV) -m release charts-index
+
+smoke: ready-dev ## Platform, cluster and job on the current kubeconfig's cluster (CHARTS=oci://…)
+	@$(DEV) -m release smoke $(if $(CHARTS),--charts $(CHARTS))
+
+release-notes: ready-dev ## What was tested together, in dist/release.md (PUBLISH=yes: as a release on GitHub)
+	@$(DEV) -m release notes $(if $(PUBLISH),--publish)
+
+release-dry-run: $(if $(filter no,$(CLUSTER)),,ready-deploy) ready-release ## A release into a registry on this machine, installed from there (CLUSTER=no: charts alone)
+	@$(DEV) -m release dry-run $(if $(filter no,$(CLUSTER)),--no-cluster)

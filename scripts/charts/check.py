@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -29,7 +30,7 @@ from charts.places import (
     scenarios,
     workloads,
 )
-from charts.proof import Prover
+from charts.proof import Proof, Prover
 from lib.errors import UserError
 from lib.paths import ROOT, TOOLS_BIN, tool
 from lib.shell import run
@@ -46,11 +47,13 @@ class Rendering:
         chart: the chart's name.
         title: how it is called in messages.
         values: files, merged in this order.
+        place: the environment whose values are among them, if one's are.
     """
 
     chart: str
     title: str
     values: tuple[Path, ...]
+    place: str = ""
 
     def text(self, *options: str) -> str:
         """What `helm template` makes of it, with further options.
@@ -79,14 +82,14 @@ def renderings() -> Iterator[Rendering]:
             yield Rendering(chart, f"{chart}, scenario {name}", (path,))
         for name, path in examples(chart).items():
             yield Rendering(chart, f"{chart}, example {name}", (path,))
-    for place, file in environments().items():
+    for place, files in environments().items():
         for chart in ("ray-platform", "ray-team", "mlflow"):
-            yield Rendering(chart, f"{chart} on {place}", (file,))
+            yield Rendering(chart, f"{chart} on {place}", files, place)
         for name, path in workloads().items():
             described = yaml.safe_load(path.with_name("workload.yaml").read_text())
             own = path.with_name(f"values-{place}.yaml")
-            files = (file, path, own) if own.exists() else (file, path)
-            yield Rendering(described["chart"], f"{name} on {place}", files)
+            values = (*files, path, own) if own.exists() else (*files, path)
+            yield Rendering(described["chart"], f"{name} on {place}", values, place)
 
 
 def drift() -> list[str]:
@@ -107,25 +110,37 @@ def drift() -> list[str]:
     return wrong
 
 
+@cache
+def proofs(things: tuple[Rendering, ...], version: str) -> tuple[Proof, ...]:
+    """What becomes of each thing on a version of Kubernetes."""
+    with Prover() as prover:
+        return tuple(prover.prove(one.chart, one.texts, kube_version=version) for one in things)
+
+
 def conform(known: list[str]) -> list[str]:
-    """Faults of what the charts render for some versions of Kubernetes, a line each."""
+    """Faults of what the charts render for some versions of Kubernetes, a line each.
+
+    All that is rendered for the last version; for the others what shows each of a chart's objects,
+    as its scenarios do, and not the same again with each environment's values.
+    """
     wrong = []
-    with tempfile.TemporaryDirectory() as name, Prover() as prover:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_schemas(folder / "schemas", known)
         for version in known:
-            (folder / f"manifests-{version}").mkdir()
-        for number, one in enumerate(renderings()):
-            for version in known:
-                proof = prover.prove(one.chart, one.texts, kube_version=version)
+            manifests = folder / f"manifests-{version}"
+            manifests.mkdir()
+            last = version == known[-1]
+            things = tuple(one for one in renderings() if last or not one.place)
+            found = zip(things, proofs(things, version), strict=True)
+            for number, (one, proof) in enumerate(found):
                 if proof.error:
                     wrong.append(f"{one.title} does not render: {proof.error}")
                 wrong += [f"{one.title}: {fault}" for fault in proof.faults]
                 slug = re.sub(r"[^a-z0-9]+", "-", one.title.lower())
-                path = folder / f"manifests-{version}" / f"{number:02d}-{slug}.yaml"
-                path.write_text(proof.manifest)
-        for version in known:
-            wrong += faults(folder / f"manifests-{version}", folder / "schemas", version)
+                (manifests / f"{number:02d}-{slug}.yaml").write_text(proof.manifest)
+            # The definitions of Ray's kinds are the same for every version.
+            wrong += faults(manifests, folder / "schemas", version, custom_resources=last)
     return list(dict.fromkeys(wrong))
 
 
@@ -144,24 +159,24 @@ def score() -> list[str]:
     """What kube-score warns of in what the charts render, the operator's pods included."""
     ignored: dict[str, dict[str, str]] = yaml.safe_load(SCORE.read_text())
     wrong = []
-    with Prover() as prover:
-        for one in renderings():
-            places = ("everywhere", one.chart, one.title)
-            rules = [rule for place in places for rule in ignored.get(place, ())]
-            proof = prover.prove(one.chart, one.texts)
-            made = proof.made.replace(f"  namespace: {namespace(one.chart)}\n", "")
-            said = run(
-                [
-                    tool("kube-score"), "score", "--kubernetes-version", f"v{versions()[0][:-2]}",
-                    "--ignore-container-cpu-limit", "--exit-one-on-warning",
-                    "--output-format", "ci", *(f"--ignore-test={rule}" for rule in rules), "-",
-                ],
-                input_text=proof.manifest + made,
-                check=False,
-            )  # fmt: skip
-            if said.returncode != 0:
-                found = re.findall(r"(?m)^\[(?:CRITICAL|WARNING)\].*", said.stdout)
-                wrong += [f"{one.title}: {line}" for line in found or [said.stderr]]
+    version = versions()[-1]
+    things = tuple(renderings())
+    for one, proof in zip(things, proofs(things, version), strict=True):
+        places = ("everywhere", one.chart, one.title)
+        rules = [rule for place in places for rule in ignored.get(place, ())]
+        made = proof.made.replace(f"  namespace: {namespace(one.chart)}\n", "")
+        said = run(
+            [
+                tool("kube-score"), "score", "--kubernetes-version", f"v{version[:-2]}",
+                "--ignore-container-cpu-limit", "--exit-one-on-warning",
+                "--output-format", "ci", *(f"--ignore-test={rule}" for rule in rules), "-",
+            ],
+            input_text=proof.manifest + made,
+            check=False,
+        )  # fmt: skip
+        if said.returncode != 0:
+            found = re.findall(r"(?m)^\[(?:CRITICAL|WARNING)\].*", said.stdout)
+            wrong += [f"{one.title}: {line}" for line in found or [said.stderr]]
     return wrong
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from charts import kubernetes
-from charts.places import APPLICATIONS, CHARTS, FOREIGN_KINDS
+from charts.places import APPLICATIONS, CHARTS, FOREIGN_KINDS, RAY_KINDS
 from lib.errors import UserError
 from lib.paths import tool
 from lib.shell import run
 
 
+@cache
 def versions() -> list[str]:
     """Versions of Kubernetes that the charts claim to run on and whose schemas are at hand.
 
@@ -83,13 +85,23 @@ def write_schemas(folder: Path, known: list[str]) -> None:
         _write_api_schemas(folder / version, version)
 
 
-def faults(manifests: Path, schemas: Path, version: str) -> list[str]:
-    """What is wrong with the manifests in a folder, a line each that begins with the file."""
+def faults(
+    manifests: Path, schemas: Path, version: str, *, custom_resources: bool = True
+) -> list[str]:
+    """What is wrong with the manifests in a folder, a line each that begins with the file.
+
+    Args:
+        manifests: the folder.
+        schemas: what `write_schemas` has made.
+        version: of Kubernetes.
+        custom_resources: look at Ray's kinds too.
+    """
     file = "{{.ResourceKind}}{{.KindSuffix}}.json"
+    skipped = (*FOREIGN_KINDS, "CustomResourceDefinition", *(() if custom_resources else RAY_KINDS))
     found = run(
         [
             tool("kubeconform"), "-strict", "-output", "json", "-n", "2",
-            "-skip", ",".join((*FOREIGN_KINDS, "CustomResourceDefinition")),
+            "-skip", ",".join(skipped),
             "-schema-location", f"{schemas}/crds/{file}",
             "-schema-location", f"{schemas}/{version}/{file}",
             manifests,

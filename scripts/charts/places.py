@@ -28,6 +28,9 @@ PLATFORM = ("ray-crds", "ray-operator", "ray-monitoring", "ray-platform", "mlflo
 #: Those that make a Ray cluster, and share most of their values.
 CLUSTERS = ("ray-cluster", "ray-job", "ray-service")
 
+#: Kinds that the operator defines.
+RAY_KINDS = ("RayCluster", "RayJob", "RayService", "RayCronJob")
+
 #: Kinds whose definitions are other people's, rendered by an explicit value only.
 FOREIGN_KINDS = (
     "PodMonitor",
@@ -45,9 +48,13 @@ ENVIRONMENTS = ROOT / "environments"
 WORKLOADS = ROOT / "workloads" / "src" / "rayworks"
 
 
-def environments() -> dict[str, Path]:
-    """Values file of each environment, by name."""
-    return {path.parent.name: path for path in sorted(ENVIRONMENTS.glob("*/values.yaml"))}
+def environments() -> dict[str, tuple[Path, ...]]:
+    """Values files of each environment, by name: what is fixed, then an example of what is not."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(ENVIRONMENTS.glob("*/values.yaml")):
+        example = path.with_name("example.yaml")
+        found[path.parent.name] = (path, example) if example.exists() else (path,)
+    return found
 
 
 def scenarios(chart: str) -> dict[str, Path]:

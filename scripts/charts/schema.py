@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,12 @@ _ANNOTATION = re.compile(r"^\s*# @schema (.*)$")
 _DESCRIPTION = re.compile(r"^\s*# -- (?:\(\w+\) )?(.*)$")
 
 
+@cache
 def definitions() -> dict[str, Schema]:
     """Shapes that several charts use, and those of one in definitions-<chart>.yaml, by name."""
-    loaded: dict[str, Schema] = yaml.safe_load(DEFINITIONS.read_text())
-    for path in sorted(DEFINITIONS.parent.glob("definitions-*.yaml")):
-        loaded |= yaml.safe_load(path.read_text())
+    loaded: dict[str, Schema] = {}
+    for path in (DEFINITIONS, *sorted(DEFINITIONS.parent.glob("definitions-*.yaml"))):
+        loaded |= yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     return kubernetes.definitions() | loaded
 
 
@@ -164,7 +166,7 @@ def of_chart(chart: str) -> str:
     """
     known = definitions()
     if chart == "ray-service":
-        known |= serve.definitions()
+        known = known | serve.definitions()
     if chart == "ray-common":
         body: Schema = {
             "type": "object",
@@ -175,7 +177,7 @@ def of_chart(chart: str) -> str:
         }
     else:
         text = (CHARTS / chart / "values.yaml").read_text()
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if not isinstance(root, yaml.MappingNode):
             raise UserError(f"charts/{chart}/values.yaml is not a map")
         body = _object(root, text.splitlines(), "")

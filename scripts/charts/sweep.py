@@ -189,7 +189,9 @@ class Shapes:
                     [text for text in STRINGS if text or "minLength" not in schema]
                 )
             case "array":
-                return st.lists(self.valid(schema.get("items", {}), key), max_size=3)
+                unique = repr if schema.get("uniqueItems") else None
+                items = self.valid(schema.get("items", {}), key)
+                return st.lists(items, max_size=3, unique_by=unique)
             case _:
                 return self._object(schema, key)
 

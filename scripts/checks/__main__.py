@@ -54,6 +54,9 @@ def quick() -> list[Check]:
         Check("types", [PYTHON, "-m", "mypy", "scripts", "workloads/src"]),
         Check("yaml", [PYTHON, "-m", "yamllint", "--strict", "."]),
         Check("shell", [f"{sys.prefix}/bin/shellcheck", ".ci/run", *_tracked("*.sh")]),
+        Check("versions", [PYTHON, "-m", "versions", "check"]),
+        Check("pipelines and releases", [PYTHON, "-m", "release", "check"]),
+        Check("documentation", [".venv-docs/bin/mkdocs", "build", "--strict"]),
         # Two halves, for two lanes.
         Check("tests of charts", [*PYTEST, *UNIT, "tests/charts"]),
         Check("charts", [PYTHON, "-m", "charts", "check"]),

@@ -235,6 +235,12 @@ TOOLS: tuple[Tool, ...] = (
         binaries={"helm-docs": ("--version",)},
         stamps={"main.version": "{version}"},
     ),
+    Tool(
+        name="actionlint",
+        module="github.com/rhysd/actionlint",
+        groups=("dev",),
+        binaries={"actionlint": ("-version",)},
+    ),
 )
 
 

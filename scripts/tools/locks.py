@@ -10,7 +10,7 @@ from tools.venv import uv, uv_environment
 #: Each list of requirements (.in) and its lock beside it; a list comes after those it refers to.
 LOCKS = (
     "scripts/bootstrap", "scripts/requirements", "workloads/requirements", "requirements-dev",
-    "images/mlflow/requirements", "tests/s3/requirements",
+    "images/mlflow/requirements", "docs/requirements", "tests/s3/requirements",
 )  # fmt: skip
 
 

@@ -53,6 +53,8 @@ ENVIRONMENTS = {
     "mlflow": Environment(
         "mlflow", ROOT / "images/mlflow/requirements.lock", ROOT / ".venv-mlflow"
     ),
+    # What makes the site, whose own requirements are no business of the checks.
+    "docs": Environment("docs", ROOT / "docs/requirements.lock", ROOT / ".venv-docs"),
     # The S3 server of the tests, likewise.
     "s3": Environment("s3", ROOT / "tests/s3/requirements.lock", ROOT / ".venv-s3"),
 }

@@ -269,12 +269,19 @@ def rolled(kube: Kube) -> None:
 @pytest.fixture(scope="module")
 def head(kube: Kube, prometheus: Prometheus) -> Iterator[str]:
     """The head of a service that runs tasks itself."""
+    # A worker without a replica has no proxy, and is not ready.
+    on_the_worker = {"Hello": {"ray_actor_options": {"resources": {"web": 0.5}}}}
     values = {
         "serveConfig": {
-            "applications": {"hello": {"import_path": "rayworks.hello_service.app:app"}}
+            "applications": {
+                "hello": {
+                    "import_path": "rayworks.hello_service.app:app",
+                    "deployments": on_the_worker,
+                }
+            }
         },
         "head": {"size": "large", "rayStartParams": {"num-cpus": "8"}},
-        "workers": {"web": {"pool": "cpu", "size": "small"}},
+        "workers": {"web": {"pool": "cpu", "size": "small", "rayResources": {"web": 1}}},
         "objectStoreMemory": "200Mi",
     }
     assert make("remove", "WORKLOAD=cluster").returncode == 0

@@ -39,6 +39,11 @@ print("FACTS" + json.dumps({
     "writable": [f for f in ("/", "/opt/rayworks", "/usr", "/tmp") if writable(f)],
     "programs": {p: shutil.which(p) for p in
                  ("bash", "python", "ray", "rayworks", "uv", "gcc", "cc", "g++", "make")},
+    "requires": {k: v for k, v in os.environ.items() if k.startswith("NVIDIA_")},
+    "setuid": [str(p) for f in ("/usr", "/opt", "/home", "/etc", "/var")
+               for p in pathlib.Path(f).rglob("*")
+               if os.access(p, os.R_OK) and p.is_file() and not p.is_symlink()
+               and p.stat().st_mode & 0o6000],
     "help": output("rayworks", "fashion-mnist", "--help"),
     "spy": output("py-spy", "--version"),
     "spy capability": os.getxattr("/opt/rayworks/bin/py-spy-ptrace", "security.capability").hex(),
@@ -99,6 +104,20 @@ def test_py_spy_starts_without_the_capability_that_it_would_use(facts: dict[str,
 def test_no_compiler_and_no_cache_is_left(facts: dict[str, Any]) -> None:
     assert not [p for p in ("gcc", "cc", "g++", "make") if facts["programs"][p]]
     assert facts["caches"] == []
+
+
+def test_no_program_runs_as_another_user(facts: dict[str, Any]) -> None:
+    assert facts["setuid"] == []
+
+
+def test_it_says_which_drivers_and_gpus_it_wants(facts: dict[str, Any]) -> None:
+    """NVIDIA's container runtime reads these, and refuses others."""
+    lock = (ROOT / "workloads" / "requirements.lock").read_text()
+    major = re.findall(r"^cuda-toolkit==(\d+)", lock, flags=re.MULTILINE)[0]
+    assert facts["requires"]["NVIDIA_REQUIRE_CUDA"] == f"cuda>={major}.0"
+    assert facts["requires"]["NVIDIA_REQUIRE_ARCH"] == "arch>=7.5"
+    # Whose name a pod asks for is the device plugin's to say: `all` would show it every GPU.
+    assert "NVIDIA_VISIBLE_DEVICES" not in facts["requires"]
 
 
 def test_bytecode_is_there(facts: dict[str, Any]) -> None:

@@ -55,6 +55,7 @@ class Checkout:
             "scripts/requirements.lock",
             "requirements-dev.lock",
             "images/mlflow/requirements.lock",
+            "docs/requirements.lock",
             "tests/s3/requirements.lock",
         ):
             (folder / lock).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""The site of the documentation: the repository's own pages, with what links lead to elsewhere."""

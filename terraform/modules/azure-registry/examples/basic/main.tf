@@ -1,0 +1,24 @@
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = ">= 4.65, < 6.0"
+    }
+  }
+}
+
+provider "azurerm" {
+  features {}
+}
+
+module "registry" {
+  source = "../.."
+
+  name                = "crrayworks0a1b2c"
+  resource_group_name = "rg-rayworks"
+  region              = "westus3"
+  sku                 = "Premium"
+  private             = true
+}
