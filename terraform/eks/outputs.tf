@@ -84,8 +84,11 @@ output "add_ons" {
       efs        = module.storage.efs_id
       namespaces = local.namespaces
     } : null
-    cluster_autoscaler = var.node_provisioning == "pools" ? { expander = var.spot ? "priority,least-waste" : "least-waste" } : null
-    spot_first         = var.node_provisioning == "pools" && var.spot
+    cluster_autoscaler = var.node_provisioning == "pools" ? {
+      expander = var.spot ? "priority,least-waste" : "least-waste"
+      # By parts of the Auto Scaling groups' names, which hold those of the node groups; the highest first.
+      priorities = var.spot ? "10:\n  - .*\n20:\n  - eks-spot-.*\n" : null
+    } : null
     karpenter = var.node_provisioning == "auto" ? {
       queue             = module.karpenter[0].queue
       node_role         = module.karpenter[0].node_role
@@ -102,7 +105,10 @@ output "add_ons" {
     opencost                 = var.add_ons.opencost
     cert_manager             = var.add_ons.cert_manager || var.gateway != null ? { gateway = var.gateway != null } : null
     external_secrets         = var.add_ons.external_secrets
-    redis                    = var.redis == null ? null : { secret = module.redis[0].secret }
+    redis = var.redis == null ? null : {
+      secret           = "ray-redis"
+      password_command = "aws secretsmanager get-secret-value --region ${var.region} --secret-id ${module.redis[0].secret} --query SecretString --output text"
+    }
     gateway = var.gateway == null ? null : {
       email       = var.gateway.email
       host        = "*.${var.gateway.domain}"

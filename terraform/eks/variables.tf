@@ -294,11 +294,6 @@ variable "redis" {
     snapshot_days  = optional(number, 0)
   })
   default = null
-
-  validation {
-    condition     = var.redis == null || var.add_ons.external_secrets
-    error_message = "redis needs add_ons.external_secrets, by which its password comes to the pods."
-  }
 }
 
 variable "monitoring" {

@@ -76,12 +76,12 @@ resource "aws_memorydb_cluster" "this" {
 resource "aws_secretsmanager_secret" "this" {
   # A deleted secret keeps its name for a while, so the name is another one each time.
   name_prefix             = "${var.name}/redis-"
-  description             = "Password of the Ray clusters at MemoryDB ${var.name}, under `password`"
+  description             = "Password of the Ray clusters at MemoryDB ${var.name}"
   kms_key_id              = one(var.own_key[*].arn)
   recovery_window_in_days = 7
 }
 
 resource "aws_secretsmanager_secret_version" "this" {
   secret_id     = aws_secretsmanager_secret.this.id
-  secret_string = jsonencode({ password = terraform_data.password.output })
+  secret_string = terraform_data.password.output
 }

@@ -9,7 +9,7 @@ output "username" {
 }
 
 output "secret" {
-  description = "Name in Secrets Manager of what holds the password, under `password`."
+  description = "Name in Secrets Manager of what holds the password."
   value       = aws_secretsmanager_secret.this.name
   depends_on  = [aws_secretsmanager_secret_version.this]
 }
