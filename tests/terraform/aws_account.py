@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
-# ruff: noqa: E402, N802 - moto reads its environment as it is imported, and calls by AWS' names
+
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
@@ -296,9 +296,7 @@ def _with_version(create: Any) -> Any:
 
 
 fsx_models.FileSystem.version = None
-fsx_models.FSxBackend.create_file_system = _with_version(
-    fsx_models.FSxBackend.create_file_system
-)
+fsx_models.FSxBackend.create_file_system = _with_version(fsx_models.FSxBackend.create_file_system)
 fsx_models.FileSystem.to_dict = _file_system(fsx_models.FileSystem.to_dict)
 
 
