@@ -322,7 +322,7 @@ class Workload(ABC):
     def _operated(self) -> bool:
         """Whether any Ray operator of the cluster is available."""
         found = self.kube.list("deployments", selector=f"app.kubernetes.io/name={OPERATOR}")
-        return any(condition(deployment, "Available") for deployment in found)
+        return any(one.get("status", {}).get("availableReplicas") for one in found)
 
     def command(self, target: str) -> str:
         """A make command for this workload."""
