@@ -220,12 +220,14 @@ class World:
         cloud: `aks`, `eks`, `kind` or `existing`.
         project: folder that takes the place of `terraform/` and `.kube/`.
         patches: further statements before the command line runs.
+        tools: where kubectl and helm are; those of the world when None.
     """
 
     home: Path
     cloud: str
     project: Path
     patches: str = "pass"
+    tools: Path | None = None
 
     def make(self) -> None:
         """A world in which nothing was made."""
@@ -299,7 +301,7 @@ class World:
             "import sys, pathlib; import lib.paths as paths; import clouds.record, "
             "clouds.deployment; from deploy import __main__ as main; "
             f"project = pathlib.Path({str(self.project)!r}); "
-            f"paths.TOOLS_BIN = pathlib.Path({str(self.home / 'bin')!r}); "
+            f"paths.TOOLS_BIN = pathlib.Path({str(self.tools or self.home / 'bin')!r}); "
             "clouds.record.FOLDER = project / '.kube'; "
             "clouds.record.ENVIRONMENTS = project / 'environments'; "
             "clouds.deployment.TERRAFORM = project / 'terraform'; "

@@ -209,8 +209,8 @@ def destroy(place: Environment) -> None:
     print("nothing is left")
 
 
-def _status(place: Environment) -> tuple[list[tuple[str, str]], bool]:
-    """Stages and workloads, label and text; whether all stages are done."""
+def _stage_rows(place: Environment) -> tuple[list[tuple[str, str]], bool]:
+    """Stages, label and text; whether all are done."""
     rows: list[tuple[str, str]] = []
     stages: list[Stage] = [*place.stages(), Platform(place)]
     complete = True
@@ -218,12 +218,17 @@ def _status(place: Environment) -> tuple[list[tuple[str, str]], bool]:
         found = stage.check() if complete else None
         complete = found is not None
         rows.append((f"stage {stage.name}", found or f"not done: {command_of(place, 'deploy')}"))
-    if _knows_ray(place):
-        for what in running(place):
-            if obj := what.object():
-                state = what.state(obj) or what.phase(obj)
-                rows.append((f"workload {what.what.name}", f"{state} (namespace {what.namespace})"))
     return rows, complete
+
+
+def _workload_rows(place: Environment) -> list[tuple[str, str]]:
+    """Workloads that are installed, label and text."""
+    rows = []
+    for what in running(place) if _knows_ray(place) else []:
+        if obj := what.object():
+            state = what.state(obj) or what.phase(obj)
+            rows.append((f"workload {what.what.name}", f"{state} (namespace {what.namespace})"))
+    return rows
 
 
 @main.command()
@@ -231,14 +236,15 @@ def _status(place: Environment) -> tuple[list[tuple[str, str]], bool]:
 @click.option("--watch", "again", is_flag=True, help="go on: nodes as they come and go")
 def status(place: Environment, again: bool) -> None:
     """What is there: stages and workloads."""
+    rows, complete = _stage_rows(place)
     if again:
         _standing(place)
-        watch.watch(Kube(place.kubeconfig), lambda: _status(place)[0], Progress().console)
-        return
-    rows, complete = _status(place)
-    _show(Progress(), rows)
-    if not complete:
-        raise SystemExit(1)
+        console = Progress().console
+        watch.watch(Kube(place.kubeconfig), lambda: [*rows, *_workload_rows(place)], console)
+    else:
+        _show(Progress(), [*rows, *_workload_rows(place)])
+        if not complete:
+            raise SystemExit(1)
 
 
 @main.command()
