@@ -260,6 +260,13 @@ TOOLS: tuple[Tool, ...] = (
         binaries={"cosign": ("version",)},
         stamps={"sigs.k8s.io/release-utils/version.gitVersion": "v{version}"},
     ),
+    Tool(
+        name="syft",
+        module="github.com/anchore/syft",
+        groups=("release",),
+        binaries={"syft": ("--version",)},
+        stamps={"main.version": "{version}"},
+    ),
 )
 
 
