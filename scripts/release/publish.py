@@ -169,7 +169,7 @@ def publish_charts(registry: Registry, root: Path = ROOT) -> dict[str, str]:
             there = registry.push_chart(made)
             registry.sign(name, there)
             print(f"pushed and signed {registry.address}/{tag}@{there}", flush=True)
-        elif digest(made) in registry.layers(tag):
+        elif digest(made) in registry.manifest(tag):
             made.unlink()  # what is left in the folder is new
             print(f"{registry.address}/{tag} is there already, and the same", flush=True)
         else:

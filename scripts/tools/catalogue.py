@@ -303,6 +303,13 @@ TOOLS: tuple[Tool, ...] = (
             "github.com/hashicorp/terraform-provider-azurerm/version.ProviderVersion": "{version}"
         },
     ),
+    Tool(
+        name="syft",
+        module="github.com/anchore/syft",
+        groups=("release",),
+        binaries={"syft": ("--version",)},
+        stamps={"main.version": "{version}"},
+    ),
 )
 
 

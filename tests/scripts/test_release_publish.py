@@ -30,7 +30,7 @@ class Shelf(Registry):
     def digest(self, name: str) -> str | None:
         return self.packages.get(name)
 
-    def layers(self, name: str) -> str:
+    def manifest(self, name: str) -> str:
         return json.dumps({"layers": [{"digest": self.packages[name]}]})
 
     def push_chart(self, package: Path) -> str:
