@@ -98,7 +98,7 @@ output "add_ons" {
     load_balancer_controller = { vpc_id = module.network.vpc_id }
     nvidia_device_plugin     = local.gpu_nodes && !local.mig ? { sharing = var.gpu_sharing } : null
     dcgm_exporter            = local.gpu_nodes && !local.mig
-    gpu_operator             = local.mig ? { sharing = var.gpu_sharing } : null
+    gpu_operator             = local.mig
     fluent_bit               = var.monitoring.logs ? { group = module.monitoring.log_groups["containers"].name } : null
     kube_prometheus_stack    = { remote_write = module.monitoring.prometheus_endpoint == null ? [] : [{ url = "${module.monitoring.prometheus_endpoint}api/v1/remote_write", sigv4 = { region = var.region } }] }
     kueue                    = var.add_ons.kueue

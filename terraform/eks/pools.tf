@@ -43,7 +43,10 @@ locals {
   # Karpenter makes nodes for pods that wait, and keeps none without.
   kept = [for name, one in local.pools : "${name} (${one.min})" if var.node_provisioning == "auto" && name != "head" && one.min > 0]
   # Zones that there are no subnets in.
-  elsewhere = flatten([for name, one in local.pools : [for zone in one.zones : "${zone} (pool ${name})" if !contains(local.zones, zone)]])
+  elsewhere = concat(
+    [for zone in [var.storage.lustre.zone] : "${zone} (storage.lustre)" if zone != "" && !contains(local.zones, zone)],
+    flatten([for name, one in local.pools : [for zone in one.zones : "${zone} (pool ${name})" if !contains(local.zones, zone)]]),
+  )
 
   # Of a machine, an eighth of the CPUs (one at least) and 15 % of the memory are for the kernel, kubelet and daemons.
   # What is left is the pool's size `large`; `small` is a GPU's share of it, and a quarter where there is none.
@@ -192,7 +195,7 @@ resource "terraform_data" "pools" {
 
     precondition {
       condition     = length(local.elsewhere) == 0
-      error_message = "Pools are in zones without a subnet: ${join(", ", local.elsewhere)}. There is ${join(", ", local.zones)}; network.zones chooses others."
+      error_message = "In zones without a subnet: ${join(", ", local.elsewhere)}. There is ${join(", ", local.zones)}; network.zones chooses others."
     }
   }
 }

@@ -213,6 +213,11 @@ variable "gpu_sharing" {
     condition     = var.gpu_sharing >= 1 && var.gpu_sharing <= 48 && floor(var.gpu_sharing) == var.gpu_sharing
     error_message = "gpu_sharing ${var.gpu_sharing} is not a whole number of 1 to 48 pods."
   }
+
+  validation {
+    condition     = var.gpu_sharing == 1 || alltrue([for one in var.gpu_pools : one.mig == null])
+    error_message = "gpu_sharing ${var.gpu_sharing} and mig share GPUs in two ways: choose one."
+  }
 }
 
 variable "spot" {

@@ -27,14 +27,9 @@ resource "aws_memorydb_subnet_group" "this" {
   subnet_ids = var.subnet_ids
 }
 
-data "aws_secretsmanager_random_password" "this" {
-  password_length     = 48
-  exclude_punctuation = true
-}
-
-# The data source draws another one each time; this is the first.
+# Random by Terraform itself, once. The provider's own data source of passwords prints what it has drawn.
 resource "terraform_data" "password" {
-  input = data.aws_secretsmanager_random_password.this.random_password
+  input = sensitive(replace("${uuid()}${uuid()}", "-", ""))
 
   lifecycle {
     ignore_changes = [input]
@@ -47,7 +42,7 @@ resource "aws_memorydb_user" "this" {
 
   authentication_mode {
     type      = "password"
-    passwords = [terraform_data.password.output]
+    passwords = [terraform_data.password.input]
   }
 }
 
@@ -83,5 +78,5 @@ resource "aws_secretsmanager_secret" "this" {
 
 resource "aws_secretsmanager_secret_version" "this" {
   secret_id     = aws_secretsmanager_secret.this.id
-  secret_string = terraform_data.password.output
+  secret_string = terraform_data.password.input
 }
