@@ -120,12 +120,11 @@ def _outputs(cloud: str) -> dict[str, Any]:
         "add_ons": {
             "karpenter": None,
             "grafana": {"name": "amg-1", "resource_group": "rayworks"} if aks else None,
-            "redis": {"secret": "ray-redis", "password_command": "az redis list-keys"}
-            if aks
-            else None,
+            "redis": {"password_command": "az redis list-keys"} if aks else {"secret": "redis-1"},
         },
         "helm_values": {
             "storage": {"claim": "rayworks-storage"},
+            "redis": {"address": "redis:6379", "credentialsSecret": "ray-redis"},
             "identity": {"serviceAccount": "ray", "annotations": {"client": "1234"}},
         },
     }

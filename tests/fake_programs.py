@@ -286,6 +286,9 @@ def aws(words: list[str]) -> object:
                 if f"{option(words, '--repository-name')}:{tag}" not in world["registry"]:
                     raise FakeError("An error occurred (ImageNotFoundException)", 254)
                 return {}
+            case ["secretsmanager", "get-secret-value"]:
+                assert option(words, "--secret-id") == "redis-1"
+                return "a-password"
             case ["resourcegroupstaggingapi", "get-resources"]:
                 return {"ResourceTagMappingList": [{"ResourceARN": one} for one in world["tagged"]]}
             case ["pricing", "get-products"] | ["ec2", "describe-spot-price-history"]:

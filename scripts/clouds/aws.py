@@ -320,6 +320,13 @@ class Aws:
             return False
         raise failure(["aws", "ecr", "describe-images"], done.returncode, done.stderr)
 
+    def password(self, redis: Mapping[str, Any], region: str) -> str:
+        """From Secrets Manager."""
+        return self.aws.text(
+            "secretsmanager", "get-secret-value", "--secret-id", redis["secret"],
+            "--query", "SecretString", "--region", region, "--output", "text",
+        ).strip()  # fmt: skip
+
     def left(self, deployment: str, region: str) -> list[Left]:
         """What has the tag, and volumes that the cluster's driver made."""
         arns = {

@@ -228,6 +228,11 @@ class Azure:
             return False
         raise failure(["az", "acr", "repository", "show"], done.returncode, done.stderr)
 
+    def password(self, redis: Mapping[str, Any], region: str) -> str:
+        """By the command that Terraform gives."""
+        shell = Cli("bash", "", self.login)
+        return shell.text("-euo", "pipefail", "-c", redis["password_command"]).strip()
+
     def left(self, deployment: str, region: str) -> list[Left]:
         """Resource groups, and resources outside of them, with the tag."""
         tag = ("--tag", f"rayworks-deployment={deployment}", "--output", "json")

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from clouds import plan
 from clouds.addons import AddOns
-from clouds.cli import EXPIRED, Cli
+from clouds.cli import EXPIRED
 from clouds.cluster import Cluster
 from clouds.credentials import Credentials
 from clouds.dashboards import Dashboards
@@ -103,16 +103,17 @@ class Cloud:
         """Nothing: nodes pull what pods name."""
 
     def equip(self, kube: Kube, namespace: str) -> None:
-        """The password of a Redis that the cloud runs, where Terraform says how to ask for it.
+        """The password of a Redis that the cloud runs.
 
         It goes from the cloud into the Secret: no output and no file of Terraform's has it.
         """
-        redis = (self.deployment.outputs().get("add_ons") or {}).get("redis") or {}
-        command, name = redis.get("password_command"), redis.get("secret")
-        if not command or not name or kube.find("secret", name, namespace) is not None:
+        outputs = self.deployment.outputs()
+        redis = (outputs.get("add_ons") or {}).get("redis")
+        wanted = (outputs.get("helm_values") or {}).get("redis") or {}
+        name = wanted.get("credentialsSecret")
+        if not redis or not name or kube.find("secret", name, namespace) is not None:
             return
-        shell = Cli("bash", "", self.deployment.provider.login)
-        password = shell.text("-euo", "pipefail", "-c", command).strip()
+        password = self.deployment.provider.password(redis, outputs["region"])
         kube.apply(
             {
                 "apiVersion": "v1",

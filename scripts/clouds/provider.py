@@ -136,5 +136,8 @@ class Provider(Protocol):
     def has_image(self, registry: str, repository: str, tag: str) -> bool:
         """Whether a registry has an image."""
 
+    def password(self, redis: Mapping[str, Any], region: str) -> str:
+        """Password of a Redis that the cloud runs, by what Terraform says of it."""
+
     def left(self, deployment: str, region: str) -> list[Left]:
         """What carries the deployment's tag still."""

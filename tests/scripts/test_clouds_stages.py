@@ -44,6 +44,8 @@ def test_from_an_account_to_a_finished_job_and_back_to_nothing(world: Make, clou
         ALL if cloud == "aks" else [*(one for one in ALL if one != "dashboards"), "dashboards"]
     )
     assert rayjob(there) == "SUCCEEDED"
+    secret = there.read()["objects"]["Secret/hello/ray-redis"]
+    assert secret["stringData"] == {"password": "a-password"}
     kept = {"azurerm_resource_group.main", "azurerm_storage_account.data"}
     kept |= {"azurerm_storage_container.data"}
     if cloud == "eks":
@@ -97,7 +99,6 @@ def test_what_a_namespace_gets_of_the_cloud(deployed: World) -> None:
     assert claim["spec"]["storageClassName"] == "shared"
     account = objects["ServiceAccount/hello/ray"]["metadata"]
     assert account["annotations"] == {"client": "1234"}
-    assert objects["Secret/hello/ray-redis"]["stringData"] == {"password": "a-password"}
 
 
 def test_rays_dashboards_go_into_the_clouds_grafana(world: Make) -> None:
