@@ -137,7 +137,7 @@ sweep: ready-dev ## Random values on all charts: refused in words, or by nobody 
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-all ready-cloud ## test, test-cloud, then every scenario and fault: about two hours
+test-full: ready-all ready-cloud ready-release ## test, test-cloud, then every scenario and fault: about two hours
 	@$(DEV) -m checks full
 
 test-cloud: ready-dev ready-cloud ## Terraform of the clouds against the real providers, without an account: N minutes
