@@ -114,6 +114,7 @@ class Deployment:
 
     def state(self) -> list[dict[str, Any]]:
         """The resources that the state knows; none where there is no such deployment."""
+        self.terraform.initialize()
         if self.name not in self.terraform.workspaces():
             return []
         return recorded(self.terraform.state())

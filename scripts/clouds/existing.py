@@ -77,7 +77,7 @@ class _Credentials:
     def check(self) -> str | None:
         """It is the same file as before, and answers; the values are the same."""
         record = self.record
-        if self.source and self._source() != record.get("kubeconfig"):
+        if self.changed():
             return None
         if not (record.folder / "values.yaml").exists():
             return None
@@ -85,6 +85,10 @@ class _Credentials:
         if described and described != yaml.safe_load((record.folder / "values.yaml").read_text()):
             return None
         return self._summary() if self.kube.alive() else None
+
+    def changed(self) -> bool:
+        """Whether the user means another file than before."""
+        return bool(self.source) and self._source() != self.record.get("kubeconfig")
 
     def _summary(self) -> str:
         return str(self.record.get("server"))
@@ -110,6 +114,20 @@ class _Credentials:
         Raises:
             UserError: it is not so.
         """
+        self.copy(report)
+        self._look(str(self.record.get("server")))
+        if described := self._described():
+            self.record.values("values.yaml", described)
+        elif not (self.record.folder / "values.yaml").exists():
+            self.record.values("values.yaml", {})
+        return self._summary()
+
+    def copy(self, report: Report) -> None:
+        """Copy the context.
+
+        Raises:
+            UserError: there is none, or its cluster does not answer.
+        """
         source = self._source() if self.source else self.record.get("kubeconfig")
         if not source:
             raise UserError("CLOUD=existing wants a kubeconfig", f"{AGAIN} KUBECONFIG=path")
@@ -128,13 +146,7 @@ class _Credentials:
         report(f"context {context}, {server}")
         if why := self.kube.unanswered():
             raise UserError(f"{server} (context {context} of {source}) does not answer: {why}")
-        self._look(server)
-        if described := self._described():
-            self.record.values("values.yaml", described)
-        elif not (self.record.folder / "values.yaml").exists():
-            self.record.values("values.yaml", {})
         self.record.set(kubeconfig=source, server=f"{context} at {server}")
-        return self._summary()
 
     def _look(self, server: str) -> None:
         version = json.loads(self.kube.run("version", "-o", "json"))["serverVersion"]["gitVersion"]
@@ -250,6 +262,12 @@ class Existing:
 
     def provide(self, manifests: str, report: Report) -> None:
         """Nothing: nodes pull what pods name."""
+
+    def reach(self, report: Report) -> None:
+        """Copy the context, where there is no copy, or another file is meant."""
+        given = self.options.kubeconfig
+        if given and (self.credentials.changed() or not self.kubeconfig.exists()):
+            self.credentials.copy(report)
 
     def equip(self, kube: Kube, namespace: str) -> None:
         """Nothing."""

@@ -257,6 +257,9 @@ class KindCluster:
     def provide(self, manifests: str, report: Report) -> None:
         """Nothing: nodes pull what pods name."""
 
+    def reach(self, report: Report) -> None:
+        """Nothing: `kind create cluster` has written the kubeconfig."""
+
     def equip(self, kube: Kube, namespace: str) -> None:
         """Nothing."""
 

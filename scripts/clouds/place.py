@@ -102,6 +102,14 @@ class Cloud:
     def provide(self, manifests: str, report: Report) -> None:
         """Nothing: nodes pull what pods name."""
 
+    def reach(self, report: Report) -> None:
+        """Fetch credentials anew: in a fresh checkout, or when they are no longer good."""
+        if Kube(self.kubeconfig).alive():
+            return
+        if not self.deployment.outputs() and not self.deployment.state():
+            return
+        self.credentials.action(report)
+
     def equip(self, kube: Kube, namespace: str) -> None:
         """The password of a Redis that the cloud runs.
 
@@ -126,7 +134,6 @@ class Cloud:
     def confirm_end(self, console: Console) -> None:
         """Say what would be destroyed, where, and what becomes of the data."""
         there = self.deployment
-        there.terraform.prepare(lambda _: None)
         resources = there.state()
         there.check_owner(resources)
         if not resources:

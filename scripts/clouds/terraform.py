@@ -68,6 +68,7 @@ class Terraform:
         env: Mapping[str, str] | None = None,
         login: str = "",
     ) -> None:
+        self.ready = False
         self.root = root
         self.deployment = deployment
         self.variables = variables
@@ -76,10 +77,16 @@ class Terraform:
         self.plain = Cli(binary(), INSTALL, login, plain, root)
         self.cli = Cli(binary(), INSTALL, login, {**plain, "TF_WORKSPACE": deployment}, root)
 
+    def initialize(self) -> None:
+        """Have the providers and the backend; once is enough."""
+        if not self.ready:
+            self.plain.text("init", "-no-color", timeout=PLANNING)
+            self.ready = True
+
     def prepare(self, report: Report) -> None:
-        """Have the providers, the backend, and the deployment's workspace."""
+        """Have them, and the deployment's workspace."""
         report("terraform init")
-        self.plain.text("init", "-no-color", timeout=PLANNING)
+        self.initialize()
         if self.deployment not in self.workspaces():
             self.plain.text("workspace", "new", "-no-color", self.deployment)
 

@@ -98,6 +98,7 @@ def main() -> None:
 
 
 def _standing(place: Environment) -> None:
+    place.reach(lambda detail: None)
     if not Kube(place.kubeconfig).alive():
         raise UserError(f"no {place.name} cluster answers", command_of(place, "deploy"))
 

@@ -44,6 +44,9 @@ class Environment(Protocol):
     def provide(self, manifests: str, report: Report) -> None:
         """Have the images that manifests name, and that the stages have not made."""
 
+    def reach(self, report: Report) -> None:
+        """Have credentials of a cluster that is there, where this checkout has none."""
+
     def equip(self, kube: Kube, namespace: str) -> None:
         """Have what pods in a namespace want of this place, such as Secrets."""
 
@@ -128,6 +131,9 @@ class Local:
         named = images.named_in(manifests)
         if not images.present(named):
             images.build(named, report)
+
+    def reach(self, report: Report) -> None:
+        """Nothing: they are made with the cluster."""
 
     def equip(self, kube: Kube, namespace: str) -> None:
         """Nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 from collections.abc import Callable
@@ -111,6 +112,14 @@ def test_rays_dashboards_go_into_the_clouds_grafana(world: Make) -> None:
     assert len(made) == 9
     assert all("--name amg-1 --resource-group rayworks --folder Ray" in line for line in made)
     assert there.read()["azure"]["folders"] == ["Ray"]
+
+
+def test_another_checkout_with_the_same_state_reaches_the_cluster(deployed: World) -> None:
+    shutil.rmtree(deployed.project / ".kube")
+    done = deployed.run("logs", "--workload", "hello")
+    assert "hello has no running Ray cluster in namespace hello" in done.stderr
+    assert (deployed.project / ".kube" / "aks.yaml").exists()
+    assert deployed.calls("az aks get-credentials")
 
 
 def test_status_and_logs_say_how_to_mean_this_cloud(deployed: World) -> None:
