@@ -27,7 +27,7 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 # ruff: noqa: E402, N802 - moto reads its environment as it is imported, and calls by AWS' names
 from moto.budgets.responses import BudgetsResponse
 from moto.core.exceptions import JsonRESTError
-from moto.core.responses import ActionResult, EmptyResult
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from moto.efs.responses import EFSResponse
@@ -68,6 +68,20 @@ def _uri(self: Any, name: str) -> str:
 
 def _arn(self: Any, service: str, rest: str) -> str:
     return f"arn:aws:{service}:{self.region}:{self.current_account}:{rest}"
+
+
+def _saying_what_is_missing(call: Any) -> Any:
+    def call_action(self: Any) -> Any:
+        try:
+            return call(self)
+        except NotImplementedError as error:
+            # moto's own answer is 500, which clients try again for minutes.
+            return 501, {}, f"{self.service_name}: {error}"
+
+    return call_action
+
+
+BaseResponse.call_action = _saying_what_is_missing(BaseResponse.call_action)
 
 
 # EKS: the name that a cluster's security group has, and what is under a cluster.
@@ -434,7 +448,13 @@ def describe_subscribers_for_notification(self: Any) -> str:
     raise JsonRESTError("NotFoundException", f"no notification {wanted}")
 
 
+def list_tags_for_resource(self: Any) -> str:
+    """Budgets, ListTagsForResource."""
+    return json.dumps({"ResourceTags": []})
+
+
 BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification
+BudgetsResponse.list_tags_for_resource = list_tags_for_resource
 
 
 # Route 53.
@@ -460,7 +480,13 @@ def validate_state_machine_definition(self: Any) -> str:
     return json.dumps({"result": "OK", "diagnostics": []})
 
 
+def list_state_machine_versions(self: Any) -> str:
+    """Step Functions, ListStateMachineVersions."""
+    return json.dumps({"stateMachineVersions": []})
+
+
 StepFunctionResponse.validate_state_machine_definition = validate_state_machine_definition
+StepFunctionResponse.list_state_machine_versions = list_state_machine_versions
 
 
 if __name__ == "__main__":
