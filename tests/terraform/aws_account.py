@@ -8,6 +8,9 @@ EKS         access entries and their policies, add-ons, pod identity association
 FSx         that a file system gets available, and its version; data repository associations
 EFS         setting the backup policy, deleting that of the file system
 MemoryDB    access control lists
+Budgets     who is written to
+Route 53    that ids of zones begin with a Z
+States      the validation of a definition, by moto's own parser of them
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ from urllib.parse import unquote
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 
+from moto.budgets.responses import BudgetsResponse
 from moto.core.exceptions import JsonRESTError
-from moto.core.responses import ActionResult, EmptyResult
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from moto.efs.responses import EFSResponse
@@ -33,7 +37,11 @@ from moto.eks.exceptions import ResourceNotFoundException
 from moto.eks.responses import EKSResponse
 from moto.fsx import models as fsx_models
 from moto.fsx.responses import FSxResponse
+from moto.memorydb import models as memorydb_models
 from moto.memorydb.responses import MemoryDBResponse
+from moto.route53 import models as route53_models
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.responses import StepFunctionResponse
 
 Json = dict[str, Any]
 
@@ -60,6 +68,20 @@ def _uri(self: Any, name: str) -> str:
 
 def _arn(self: Any, service: str, rest: str) -> str:
     return f"arn:aws:{service}:{self.region}:{self.current_account}:{rest}"
+
+
+def _saying_what_is_missing(call: Any) -> Any:
+    def call_action(self: Any) -> Any:
+        try:
+            return call(self)
+        except NotImplementedError as error:
+            # moto's own answer is 500, which clients try again for minutes.
+            return 501, {}, f"{self.service_name}: {error}"
+
+    return call_action
+
+
+BaseResponse.call_action = _saying_what_is_missing(BaseResponse.call_action)
 
 
 # EKS: the name that a cluster's security group has, and what is under a cluster.
@@ -391,12 +413,76 @@ def delete_acl(self: Any) -> ActionResult:
     return ActionResult({"ACL": KEPT["ACL"].pop(_body(self)["ACLName"])})
 
 
+def _tags_of_acls(listed: Any) -> Any:
+    def list_tags(self: Any, resource_arn: str) -> list[dict[str, str]]:
+        return [] if ":acl/" in resource_arn else listed(self, resource_arn)
+
+    return list_tags
+
+
+memorydb_models.MemoryDBBackend.list_tags = _tags_of_acls(memorydb_models.MemoryDBBackend.list_tags)
+
 for name, function in {
     "create_acl": create_acl,
     "describe_ac_ls": describe_ac_ls,
     "delete_acl": delete_acl,
 }.items():
     setattr(MemoryDBResponse, name, function)
+
+
+# Budgets.
+
+
+def describe_subscribers_for_notification(self: Any) -> str:
+    """Budgets, DescribeSubscribersForNotification."""
+    asked = _body(self)
+    budget = self.backend.budgets[asked["AccountId"]][asked["BudgetName"]]
+    wanted = {key: asked["Notification"][key] for key in ("NotificationType", "Threshold")}
+    for one in budget.notifications:
+        if wanted.items() <= one.details.items():
+            return json.dumps({"Subscribers": one.subscribers})
+    raise JsonRESTError("NotFoundException", f"no notification {wanted}")
+
+
+def list_tags_for_resource(self: Any) -> str:
+    """Budgets, ListTagsForResource."""
+    return json.dumps({"ResourceTags": []})
+
+
+BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification
+BudgetsResponse.list_tags_for_resource = list_tags_for_resource
+
+
+# Route 53.
+
+
+def _beginning_with_z(create: Any) -> Any:
+    return lambda **options: f"Z{create(**options)[1:]}"
+
+
+route53_models.create_route53_zone_id = _beginning_with_z(route53_models.create_route53_zone_id)
+
+
+# Step Functions.
+
+
+def validate_state_machine_definition(self: Any) -> str:
+    """Step Functions, ValidateStateMachineDefinition."""
+    try:
+        AmazonStateLanguageParser.parse(_body(self)["definition"])
+    except Exception as error:  # whatever the parser makes of a definition that is wrong
+        found = {"severity": "ERROR", "code": "INVALID", "message": str(error), "location": "/"}
+        return json.dumps({"result": "FAIL", "diagnostics": [found]})
+    return json.dumps({"result": "OK", "diagnostics": []})
+
+
+def list_state_machine_versions(self: Any) -> str:
+    """Step Functions, ListStateMachineVersions."""
+    return json.dumps({"stateMachineVersions": []})
+
+
+StepFunctionResponse.validate_state_machine_definition = validate_state_machine_definition
+StepFunctionResponse.list_state_machine_versions = list_state_machine_versions
 
 
 if __name__ == "__main__":
