@@ -142,7 +142,7 @@ class Azure:
         """Family and cores of a size that the subscription may have in a region."""
         listed = self.az.json(
             "vm", "list-skus", "--location", region, "--resource-type", "virtualMachines",
-            "--size", size, "--all", "--output", "json",
+            "--size", size, "--all", "--output", "json", timeout=300,
         )  # fmt: skip
         exact = [one for one in listed or [] if one["name"].lower() == size.lower()]
         if not exact:

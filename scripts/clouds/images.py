@@ -35,6 +35,9 @@ BUILD = "build"
 #: Where the tag of an image begins.
 GIVEN = re.compile(r"(?P<prefix>[A-Za-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)*):(?P<tag>[\w][\w.-]*)")
 
+#: A line of BuildKit's with which a step begins: `#12 [ray deps 2/3] RUN …`.
+_STEP = re.compile(r"#\d+ \[(?!internal|auth)")
+
 
 class Registry(Protocol):
     """Where images are pushed to."""
@@ -194,7 +197,7 @@ class Images:
         report(f"login to {registry.prefix.partition('/')[0]}")
         registry.enter()
         try:
-            docker.follow(lambda line: report(line[:120]), *words, *lacking)
+            docker.follow(self._steps(report), *words, *lacking)
         except UserError as error:
             raise UserError(
                 error.message,
@@ -202,6 +205,16 @@ class Images:
                 or f"mend that, then {self.again} goes on from here; "
                 "IMAGES=registry/path:tag takes images that somebody has pushed",
             ) from error
+
+    @staticmethod
+    def _steps(report: Report) -> Report:
+        """Reports the steps of a build, of the thousands of lines that it prints."""
+
+        def told(detail: str) -> None:
+            if _STEP.match(detail):
+                report(detail.partition(" ")[2][:120])
+
+        return told
 
     def undo(self, report: Report) -> str:
         """They go with their registry."""
