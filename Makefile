@@ -20,6 +20,10 @@ endif
 ifdef VALUES
 export VALUES
 endif
+# Those of a place count on the command line alone: a shell may have a NAME or DATA of its own.
+PLACE := NAME VARS IMAGES ADDONS DATA FORCE YES
+$(foreach word,$(PLACE),$(if $(filter command,$(word 1,$(origin $(word)))),\
+  $(eval export RAYWORKS_$(word) := $$($(word)))))
 
 PYTHON ?= python3
 TOOLS := $(PYTHON) -m tools
@@ -34,11 +38,11 @@ endif
 
 .PHONY: help
 help:
-	@echo "Rayworks: Ray on Kubernetes. make TARGET [CLOUD=local] [WORKLOAD=fashion-mnist|cluster]"
+	@echo "Rayworks: Ray on Kubernetes. make TARGET [CLOUD=local|kind|aks|eks|existing] [WORKLOAD=fashion-mnist|cluster]"
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Use it
-.PHONY: deploy run diff values remove status logs dashboard submit destroy
+.PHONY: deploy run diff values remove status logs dashboard ui submit destroy
 deploy: ready-deploy ## Everything, from nothing to a finished workload
 	@$(RUN) -m deploy up
 
@@ -54,8 +58,8 @@ values: ready-deploy ## The environment's values for a plain helm install -f (NA
 remove: ready-deploy ## One workload away; the platform stays
 	@$(RUN) -m deploy remove
 
-status: ready-deploy ## Stages and workloads: what is done, what is missing
-	@$(RUN) -m deploy status
+status: ready-deploy ## Stages and workloads: what is done, what is missing (WATCH=1: nodes as they come and go)
+	@$(RUN) -m deploy status $(if $(WATCH),--watch)
 
 logs: ready-deploy ## What the workload prints (FOLLOW=1 goes on until it ends)
 	@$(RUN) -m deploy logs $(if $(FOLLOW),--follow)
@@ -63,11 +67,18 @@ logs: ready-deploy ## What the workload prints (FOLLOW=1 goes on until it ends)
 dashboard: ready-deploy ## The Ray dashboard on a local port (PORT=8265)
 	@$(RUN) -m deploy dashboard $(if $(PORT),--port $(PORT))
 
+ui: ready-deploy ## A web page with its login: UI=ray|grafana|prometheus|mlflow (PORT=)
+	@$(RUN) -m deploy ui $(if $(UI),--ui $(UI)) $(if $(PORT),--port $(PORT))
+
 submit: ready-deploy ## Run a script on the standing cluster: make submit -- python x.py (DIR=.)
 	@$(RUN) -m deploy submit $(if $(DIR),--dir $(DIR)) -- $(COMMAND)
 
 destroy: ready-deploy ## Everything away, backwards, and a look at what is left
 	@$(RUN) -m deploy destroy
+
+.PHONY: size
+size: ready-deploy ## Machines for a model by a deadline: MODEL=7b TOKENS=1b DEADLINE=24 (TASK=train|adapt|infer)
+	@$(RUN) -m deploy size --model "$(MODEL)" --tokens "$(TOKENS)" --deadline "$(DEADLINE)" $(if $(TASK),--task $(TASK))
 
 ## Local cluster
 .PHONY: cluster cluster-down cluster-status
@@ -81,9 +92,9 @@ cluster-status: ready-deploy ## Each component's health; the last lines of those
 	@$(RUN) -m local status
 
 ## Tools
-.PHONY: tools ready-deploy ready-dev ready-all ready-release ready-docs lock clean-cache
-tools: ## Build all pinned command-line tools into .tools/bin
-	@$(TOOLS) build
+.PHONY: tools ready-deploy ready-dev ready-all ready-cloud ready-release ready-docs lock clean-cache
+tools: ## Build the pinned command-line tools of deployments and checks into .tools/bin
+	@$(TOOLS) build deploy dev
 
 ready-deploy: # what a deployment needs; silent when it is there
 	@$(TOOLS) ready deploy
@@ -93,6 +104,9 @@ ready-dev: # what the checks need
 
 ready-all: ready-docs # both at once: compiled packages are shared while tools are built, and dropped after
 	@$(TOOLS) ready deploy dev
+
+ready-cloud: # what the checks of Terraform need besides: its programs, and a provider of 20 minutes
+	@$(TOOLS) ready cloud
 
 lock: ## Refresh the hash-locked Python requirements
 	@$(TOOLS) lock
@@ -107,7 +121,7 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check versions format sweep test test-full test-gpu bench bench-history docs docs-publish
+.PHONY: check versions format sweep test test-full test-cloud test-gpu bench bench-history docs docs-publish
 check: ready-dev ready-docs ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
@@ -123,8 +137,11 @@ sweep: ready-dev ## Random values on all charts: refused in words, or by nobody 
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-all ## test, then every scenario and fault: about two hours
+test-full: ready-all ready-cloud ready-release ## test, test-cloud, then every scenario and fault: about two hours
 	@$(DEV) -m checks full
+
+test-cloud: ready-dev ready-cloud ## Terraform of the clouds against the real providers, without an account: N minutes
+	@$(DEV) -m checks cloud
 
 test-gpu: ready-dev ## The trainings and the endpoint on this machine's GPU, some 5 minutes
 	@$(DEV) -m checks gpu

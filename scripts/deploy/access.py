@@ -45,15 +45,20 @@ def token(workload: Workload) -> str | None:
     return None
 
 
-def check_port(port: int) -> None:
-    """Raise when a local port is taken."""
+def check_port(port: int, target: str = "dashboard") -> None:
+    """Raise when a local port is taken.
+
+    Args:
+        port: on the loopback interface.
+        target: of make, that takes another one.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise UserError(
-                f"port {port} is in use on this machine", f"make dashboard PORT={port + 1}"
+                f"port {port} is in use on this machine", f"make {target} PORT={port + 1}"
             ) from error
 
 

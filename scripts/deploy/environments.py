@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from rich.console import Console
+
 from deploy.capacity import Needs
-from deploy.stages import Report, Stage
+from deploy.kube import Kube
+from deploy.options import Options
+from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
 from lib.paths import LOCAL, ROOT
 from local import cluster, images, values
@@ -17,12 +23,20 @@ class Environment(Protocol):
 
     name: str
     kubeconfig: Path
+    #: What a make command says to mean this place; empty: it is meant without.
+    words: str
 
     def stages(self) -> list[Stage]:
-        """The stages that are this place's own: cluster, credentials, images."""
+        """The stages that are this place's own: cluster, credentials, images, add-ons."""
 
     def values(self) -> list[Path]:
-        """Values files that describe this place, in the order in which they are merged."""
+        """Values files that describe this place, in the order in which they are merged.
+
+        They are there when the stages have run.
+        """
+
+    def storage_class(self) -> str:
+        """Class of the volume that all pods of a workload share; empty: the cluster's default."""
 
     def fits(self, workload: str, needs: Needs) -> None:
         """Raise UserError when the place can never hold what a workload asks for."""
@@ -30,11 +44,31 @@ class Environment(Protocol):
     def provide(self, manifests: str, report: Report) -> None:
         """Have the images that manifests name, and that the stages have not made."""
 
-    def to_undo(self, inside: list[Stage]) -> list[Stage]:
-        """What is to be undone, in the order of its making; inside: stages in the cluster."""
+    def reach(self, report: Report) -> None:
+        """Have credentials of a cluster that is there, where this checkout has none."""
+
+    def equip(self, kube: Kube, namespace: str) -> None:
+        """Have what pods in a namespace want of this place, such as Secrets."""
+
+    def confirm_end(self, console: Console) -> None:
+        """Show what `make destroy` would take away; raise UserError unless the user wants it."""
+
+    def to_undo(self, inside: Sequence[Undoable]) -> list[Undoable]:
+        """What is to be undone, in the order of its making; inside: what is in the cluster."""
 
     def leftovers(self) -> list[str]:
         """What is still there after everything was undone, a line each."""
+
+    def dashboards(self) -> dict[str, str]:
+        """Web pages of the place itself, by name: URL."""
+
+    def explained(self, error: UserError) -> UserError:
+        """An error in this place's words, where it knows more of it than who raised it."""
+
+
+def command(place: Environment, target: str, *words: str) -> str:
+    """A make command for a place, to be copied."""
+    return " ".join(filter(None, ("make", target, *words, place.words)))
 
 
 class _Cluster:
@@ -74,6 +108,7 @@ class Local:
 
     name = "local"
     kubeconfig = LOCAL / "kubeconfig"
+    words = ""
 
     def stages(self) -> list[Stage]:
         """The box with its node, and the images built straight into it."""
@@ -82,6 +117,10 @@ class Local:
     def values(self) -> list[Path]:
         """What is fixed for a local cluster, and what only this machine knows."""
         return [ROOT / "environments" / "local" / "values.yaml", LOCAL / "values.yaml"]
+
+    def storage_class(self) -> str:
+        """The default: local-path-provisioner's."""
+        return ""
 
     def fits(self, workload: str, needs: Needs) -> None:
         """Compare with the cores and the memory that the node can give to pods."""
@@ -93,21 +132,88 @@ class Local:
         if not images.present(named):
             images.build(named, report)
 
-    def to_undo(self, inside: list[Stage]) -> list[Stage]:
+    def reach(self, report: Report) -> None:
+        """Nothing: they are made with the cluster."""
+
+    def equip(self, kube: Kube, namespace: str) -> None:
+        """Nothing."""
+
+    def confirm_end(self, console: Console) -> None:
+        """Nothing is asked: it costs a minute to have it again."""
+
+    def to_undo(self, inside: Sequence[Undoable]) -> list[Undoable]:
         """Only the box: its end ends all that runs in it."""
-        return self.stages()
+        return list(self.stages())
 
     def leftovers(self) -> list[str]:
         """Processes, mounts, interfaces and the like that the box has left behind."""
         return cluster.leftovers()
 
+    def dashboards(self) -> dict[str, str]:
+        """None: all that there is runs in the cluster."""
+        return {}
 
-ENVIRONMENTS: dict[str, type[Environment]] = {"local": Local}
+    def explained(self, error: UserError) -> UserError:
+        """As it is."""
+        return error
 
 
-def environment(name: str) -> Environment:
-    """The environment of this name."""
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a place is made, and which options mean something to it."""
+
+    make: Callable[[Options], Environment]
+    options: frozenset[str] = frozenset()
+
+
+def _cloud(name: str) -> Callable[[Options], Environment]:
+    def make(options: Options) -> Environment:
+        from clouds.place import Cloud
+
+        return Cloud(name, options)
+
+    return make
+
+
+def _kind(options: Options) -> Environment:
+    from clouds.kind import KindCluster
+
+    return KindCluster(options)
+
+
+def _existing(options: Options) -> Environment:
+    from clouds.existing import Existing
+
+    return Existing(options)
+
+
+_CLOUD_OPTIONS = frozenset({"NAME", "VARS", "IMAGES", "ADDONS", "DATA", "FORCE"})
+
+ENVIRONMENTS: dict[str, _Kind] = {
+    "aks": _Kind(_cloud("aks"), _CLOUD_OPTIONS),
+    "eks": _Kind(_cloud("eks"), _CLOUD_OPTIONS),
+    "existing": _Kind(_existing, frozenset({"IMAGES", "ADDONS"})),
+    "kind": _Kind(_kind, frozenset({"IMAGES", "ADDONS"})),
+    "local": _Kind(lambda _: Local()),
+}
+
+
+def environment(name: str, options: Options | None = None) -> Environment:
+    """The environment of this name.
+
+    Raises:
+        UserError: there is no such place, or an option means nothing to it.
+    """
     if name not in ENVIRONMENTS:
         known = ", ".join(sorted(ENVIRONMENTS))
         raise UserError(f"CLOUD={name} is not known; there is: {known}", "make deploy CLOUD=local")
-    return ENVIRONMENTS[name]()
+    kind = ENVIRONMENTS[name]
+    options = options or Options()
+    for word in options.given():
+        if word not in kind.options:
+            knows = ", ".join(sorted(kind.options)) or "none"
+            raise UserError(
+                f"{word}= means nothing to CLOUD={name}; of its kind it knows {knows}",
+                f"make deploy CLOUD={name}, without it",
+            )
+    return kind.make(options)

@@ -22,16 +22,55 @@ DIGEST_LABEL = "rayworks-digest"
 
 
 @dataclass(frozen=True, slots=True)
+class Installed:
+    """What a cluster says of a release.
+
+    Args:
+        ours: these scripts have installed it.
+        digest: of what it was made from, where it is deployed whole.
+    """
+
+    ours: bool
+    digest: str
+
+
+def installed(kubeconfig: Path) -> dict[tuple[str, str], Installed]:
+    """All releases of a cluster, by namespace and name, in one question."""
+    columns = {
+        "namespace": ".metadata.namespace",
+        "name": ".metadata.labels.name",
+        "status": ".metadata.labels.status",
+        "digest": f".metadata.labels.{DIGEST_LABEL}",
+    }
+    shown = ",".join(f"{title}:{path}" for title, path in columns.items())
+    command = [
+        tool("kubectl"), "--kubeconfig", str(kubeconfig), "get", "secrets", "--all-namespaces",
+        "--selector", "owner=helm", "--no-headers", "-o", f"custom-columns={shown}",
+    ]  # fmt: skip
+    found: dict[tuple[str, str], Installed] = {}
+    for line in run(command, timeout=60).stdout.splitlines():
+        namespace, name, status, digest = line.split()
+        before = found.get((namespace, name), Installed(False, ""))
+        ours = before.ours or digest != "<none>"
+        deployed = status == "deployed"
+        digest = digest if deployed and digest != "<none>" else before.digest
+        found[namespace, name] = Installed(ours, digest)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
-    """A chart of this repository, with values, in a namespace.
+    """A chart, with values, in a namespace.
 
     Args:
         name: release name.
-        chart: folder under charts/.
+        chart: folder under charts/, or an absolute one; a chart's name in its repository.
         namespace: where it is installed.
         values: values files in the order in which they are merged.
-        settings: further single values (path → value), as `--set-json` takes them.
         kubeconfig: the cluster.
+        settings: further single values (path → value), as `--set-json` takes them.
+        repository: URL (https: or oci:) of somebody else's repository; empty: it is ours.
+        version: of somebody else's chart.
     """
 
     name: str
@@ -40,6 +79,8 @@ class Release:
     values: Sequence[Path]
     kubeconfig: Path
     settings: tuple[tuple[str, object], ...] = ()
+    repository: str = ""
+    version: str = ""
 
     def _helm(self, *words: str, timeout: float = 120, check: bool = True) -> str:
         command = [tool("helm"), *words, "--namespace", self.namespace]
@@ -50,9 +91,13 @@ class Release:
     def digest(self) -> str:
         """Hash of everything that decides what is installed (20 hex digits)."""
         digest = hashlib.sha256()
-        for folder in (CHARTS / self.chart, CHARTS / "ray-common"):
-            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-                digest.update(str(path.relative_to(CHARTS)).encode() + b"\0" + path.read_bytes())
+        if self.repository:
+            digest.update("\0".join((self.repository, self.chart, self.version)).encode())
+        else:
+            for folder in (CHARTS / self.chart, CHARTS / "ray-common"):
+                for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                    name = str(path.relative_to(folder.parent))
+                    digest.update(name.encode() + b"\0" + path.read_bytes())
         for path in self.values:
             digest.update(b"\0" + path.read_bytes())
         digest.update(json.dumps(self.settings).encode())
@@ -75,6 +120,13 @@ class Release:
         text = self._helm("list", "--filter", f"^{self.name}$", "-o", "json", *filters)
         return bool(json.loads(text))
 
+    def _source(self) -> list[str]:
+        if not self.repository:
+            return [str(CHARTS / self.chart)]
+        if self.repository.startswith("oci://"):
+            return [f"{self.repository}/{self.chart}", "--version", self.version]
+        return [self.chart, "--repo", self.repository, "--version", self.version]
+
     def upgrade(self) -> None:
         """Install or upgrade. Nothing waits here: stages wait on conditions."""
         self._forget_unfinished()
@@ -85,10 +137,10 @@ class Release:
             for word in ("--set-json", f"{path}={json.dumps(value)}")
         ]
         self._helm(
-            "upgrade", self.name, str(CHARTS / self.chart), "--install",
+            "upgrade", self.name, *self._source(), "--install",
             # the operator owns fields of the objects that Helm applies (chart-traps 1)
             "--force-conflicts", "--labels", f"{DIGEST_LABEL}={self.digest()}",
-            *values, *settings,
+            *values, *settings, timeout=300,
         )  # fmt: skip
 
     def _forget_unfinished(self) -> None:
@@ -106,7 +158,7 @@ class Release:
     def template(self, *options: str) -> str:
         """What would be installed, as YAML."""
         values = [word for path in self.values for word in ("--values", str(path))]
-        return self._helm("template", self.name, str(CHARTS / self.chart), *values, *options)
+        return self._helm("template", self.name, *self._source(), *values, *options)
 
     def upgraded(self) -> str:
         """What `upgrade` would apply, as YAML; the charts look at what the cluster has."""

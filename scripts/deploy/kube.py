@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from lib.errors import UserError
 from lib.paths import tool
-from lib.shell import run
+from lib.shell import failure, run
 
 Object = dict[str, Any]
 
@@ -47,8 +47,15 @@ class Kube:
 
     def find(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """The object, or None when there is no such object or no such kind."""
-        text = self.run("get", kind, name, "-o", "json", "--ignore-not-found", namespace=namespace)
-        return json.loads(text) if text.strip() else None
+        command = self.command(
+            "get", kind, name, "-o", "json", "--ignore-not-found", namespace=namespace
+        )
+        done = run(command, timeout=60, check=False)
+        if done.returncode != 0:
+            if "the server doesn't have a resource type" in done.stderr:
+                return None
+            raise failure(command, done.returncode, done.stderr.strip())
+        return json.loads(done.stdout) if done.stdout.strip() else None
 
     def list(
         self, kind: str, namespace: str | None = None, selector: str | None = None
@@ -83,8 +90,13 @@ class Kube:
         """Whether the API server answers and says that it is ready."""
         if not self.kubeconfig.exists():
             return False
-        done = run(self.command("get", "--raw", "/readyz"), timeout=10, check=False)
-        return done.returncode == 0
+        return not self.unanswered()
+
+    def unanswered(self) -> str:
+        """Why the API server does not answer, in kubectl's last words; empty when it does."""
+        command = self.command("get", "--raw", "/readyz", "--request-timeout=10s")
+        done = run(command, timeout=60, check=False)
+        return "" if done.returncode == 0 else (done.stderr.strip() or "no answer")
 
     def watch(self, kind: str, name: str, namespace: str, seconds: float) -> Iterator[Object]:
         """The object now and after every change, until it is gone or the time is over."""
@@ -134,3 +146,34 @@ def condition(obj: Object, kind: str) -> bool:
     """Whether a status condition of this kind is True."""
     conditions = obj.get("status", {}).get("conditions", [])
     return any(c["type"] == kind and c["status"] == "True" for c in conditions)
+
+
+def available(deployment: Object) -> bool:
+    """Whether a Deployment runs as it was asked for last.
+
+    Without replicas none does, although its condition `Available` is true.
+    """
+    status = deployment.get("status", {})
+    current = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    updated = status.get("updatedReplicas", 0) == deployment["spec"].get("replicas", 1) > 0
+    return current and updated and condition(deployment, "Available")
+
+
+#: By this label a namespace is known as ours, to be taken away again.
+OWNER = {"app.kubernetes.io/managed-by": "rayworks"}
+
+
+def namespace_object(name: str, level: str = "restricted") -> Object:
+    """A namespace that enforces a level of the Pod Security Standards."""
+    modes = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn", "audit")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {**OWNER, **modes}},
+    }
+
+
+def is_ours(obj: Object) -> bool:
+    """Whether an object carries the label of what these scripts make."""
+    labels = obj["metadata"].get("labels") or {}
+    return all(labels.get(key) == value for key, value in OWNER.items())

@@ -5,28 +5,14 @@ from __future__ import annotations
 from deploy import explain
 from deploy.environments import Environment
 from deploy.helm import Release
-from deploy.kube import Kube, condition
+from deploy.kube import Kube, available
+from deploy.kube import namespace_object as namespace_object
 from deploy.stages import Report
 from lib.errors import UserError
 
 NAMESPACE = "ray-system"
 OPERATOR = "ray-operator"
 MONITORING = "ray-monitoring"
-
-
-def namespace_object(name: str) -> dict[str, object]:
-    """A namespace that enforces the restricted Pod Security Standard."""
-    level = {
-        f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": name,
-            "labels": {"app.kubernetes.io/managed-by": "rayworks", **level},
-        },
-    }
 
 
 class Platform:
@@ -46,10 +32,7 @@ class Platform:
         if deployment is None:
             # Where there is a Prometheus already, ray-monitoring has no pod of its own.
             return name == MONITORING
-        status = deployment.get("status", {})
-        current = status.get("observedGeneration") == deployment["metadata"]["generation"]
-        updated = status.get("updatedReplicas", 0) == deployment["spec"]["replicas"]
-        return current and updated and condition(deployment, "Available")
+        return available(deployment)
 
     def check(self) -> str | None:
         """All releases are what the checkout says, and what they run is available."""
@@ -72,7 +55,7 @@ class Platform:
             self.crds.upgrade()
         for release in (self.operator, self.monitoring):
             report(release.name)
-            if not release.current():
+            if not (release.current() and self._ready(release.name)):
                 release.upgrade()
         for _ in explain.patience(seconds=180):
             if not self._missing():

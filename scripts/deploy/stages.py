@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.live import Live
@@ -24,10 +24,17 @@ class Report(Protocol):
         """Show the detail."""
 
 
-class Stage(Protocol):
-    """The third contract of the design. An action may be run again after any interruption."""
+class Undoable(Protocol):
+    """Something that can be taken away."""
 
     name: str
+
+    def undo(self, report: Report) -> str:
+        """Take away all that was made; no error when nothing is there."""
+
+
+class Stage(Undoable, Protocol):
+    """The third contract of the design. An action may be run again after any interruption."""
 
     def check(self) -> str | None:
         """What is there, in a few words, when nothing is left to do; else None. Changes nothing."""
@@ -35,8 +42,13 @@ class Stage(Protocol):
     def action(self, report: Report) -> str:
         """Do it, and say in a few words what is there now."""
 
-    def undo(self, report: Report) -> str:
-        """Take away all that the action made; no error when nothing is there."""
+
+@runtime_checkable
+class Asking(Protocol):
+    """A stage whose action costs money: the user sees what it would do before."""
+
+    def confirm(self, console: Console) -> None:
+        """Show what the action would do; raise UserError unless the user wants it."""
 
 
 @dataclass(slots=True)
@@ -119,27 +131,33 @@ class _LiveLine:
 def run_stages(stages: Sequence[Stage], progress: Progress) -> None:
     """Run the stages that are not done, in their order."""
     for stage in stages:
-        _watch(stage, progress, undo=False)
+        with _told(stage, progress) as begun:
+            with progress.stage(stage.name):
+                found = stage.check()
+            detail = found
+            if detail is None:
+                if isinstance(stage, Asking):
+                    stage.confirm(progress.console)
+                with progress.stage(stage.name) as report:
+                    detail = stage.action(report)
+        before = found is not None
+        progress.finished(stage.name, time.monotonic() - begun, detail, before=before)
 
 
-def undo_stages(stages: Sequence[Stage], progress: Progress) -> None:
+def undo_stages(stages: Sequence[Undoable], progress: Progress) -> None:
     """Undo the stages, last first."""
     for stage in reversed(stages):
-        _watch(stage, progress, undo=True)
+        with _told(stage, progress) as begun, progress.stage(stage.name) as report:
+            detail = stage.undo(report)
+        progress.finished(stage.name, time.monotonic() - begun, detail)
 
 
-def _watch(stage: Stage, progress: Progress, *, undo: bool) -> None:
+@contextmanager
+def _told(stage: Undoable, progress: Progress) -> Iterator[float]:
+    """Say which stage fails, if one does; yields when it began."""
     begun = time.monotonic()
     try:
-        with progress.stage(stage.name) as report:
-            found = None if undo else stage.check()
-            if found is None:
-                detail = stage.undo(report) if undo else stage.action(report)
+        yield begun
     except BaseException:
         progress.failed(stage.name, time.monotonic() - begun)
         raise
-    seconds = time.monotonic() - begun
-    if found is None:
-        progress.finished(stage.name, seconds, detail)
-    else:
-        progress.finished(stage.name, seconds, found, before=True)

@@ -25,10 +25,11 @@ import yaml
 
 from deploy import explain
 from deploy.capacity import needed
-from deploy.environments import Environment
+from deploy.environments import Environment, command
+from deploy.exposed import Exposed
 from deploy.helm import Release
-from deploy.kube import Kube, Object, condition
-from deploy.platform import OPERATOR, namespace_object
+from deploy.kube import OWNER, Kube, Object, is_ours, namespace_object
+from deploy.platform import OPERATOR
 from deploy.stages import Report
 from lib.errors import UserError
 from lib.paths import ROOT
@@ -178,7 +179,7 @@ class Workload(ABC):
         if pod is None:
             raise UserError(
                 f"{self.what.name} has no running Ray cluster in namespace {self.namespace}",
-                f"make run WORKLOAD={self.what.name}",
+                self.command("run"),
             )
         return str(pod["metadata"]["name"])
 
@@ -209,22 +210,54 @@ class Workload(ABC):
         self.place.fits(self.what.name, needed(self.release.template()))
 
     def prepare(self) -> None:
-        """Namespace and shared storage."""
+        """Namespace and shared storage, each where there is none."""
         storage = self.shared_storage()
-        objects: list[Object] = [namespace_object(self.namespace)]
-        if storage.get("claim"):
-            objects.append(
+        found = self.kube.find("namespace", self.namespace)
+        if found is None or is_ours(found):
+            self.kube.apply(namespace_object(self.namespace))
+        self._account()
+        self.place.equip(self.kube, self.namespace)
+        claim = storage.get("claim")
+        if claim and self.kube.find("pvc", claim, self.namespace) is None:
+            self.kube.apply(self._claim(claim, storage))
+
+    def _account(self) -> None:
+        """The account that carries the cloud's identity, where the chart makes none of its own."""
+        values = merged(self.release.values)
+        own = values.get("serviceAccount") or {}
+        identity = values.get("global", {}).get("ray", {}).get("identity") or {}
+        name = identity.get("serviceAccount")
+        if not name or own.get("create") or own.get("name"):
+            return
+        if self.kube.find("serviceaccount", name, self.namespace) is None:
+            annotations = identity.get("annotations") or {}
+            self.kube.apply(
                 {
                     "apiVersion": "v1",
-                    "kind": "PersistentVolumeClaim",
-                    "metadata": {"name": storage["claim"], "namespace": self.namespace},
-                    "spec": {
-                        "accessModes": [storage.get("accessMode", "ReadWriteMany")],
-                        "resources": {"requests": {"storage": "10Gi"}},
+                    "kind": "ServiceAccount",
+                    "metadata": {
+                        "name": name,
+                        "namespace": self.namespace,
+                        "labels": OWNER,
+                        "annotations": annotations,
                     },
+                    "automountServiceAccountToken": False,
                 }
             )
-        self.kube.apply(*objects)
+
+    def _claim(self, name: str, storage: dict[str, Any]) -> Object:
+        spec: dict[str, Any] = {
+            "accessModes": [storage.get("accessMode", "ReadWriteMany")],
+            "resources": {"requests": {"storage": "10Gi"}},
+        }
+        if chosen := self.place.storage_class():
+            spec["storageClassName"] = chosen
+        return {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": self.namespace, "labels": OWNER},
+            "spec": spec,
+        }
 
     def wait(self, report: Report, seconds: float = 3600) -> str:
         """Wait until the object has reached its goal.
@@ -289,11 +322,15 @@ class Workload(ABC):
     def _operated(self) -> bool:
         """Whether any Ray operator of the cluster is available."""
         found = self.kube.list("deployments", selector=f"app.kubernetes.io/name={OPERATOR}")
-        return any(condition(deployment, "Available") for deployment in found)
+        return any(one.get("status", {}).get("availableReplicas") for one in found)
+
+    def command(self, target: str) -> str:
+        """A make command for this workload."""
+        return command(self.place, target, f"WORKLOAD={self.what.name}")
 
     def hint(self) -> str:
         """What to type to learn more."""
-        return f"make logs WORKLOAD={self.what.name}"
+        return self.command("logs")
 
     def diff(self) -> str:
         """What `action` would change in the cluster, as a diff; empty: nothing.
@@ -304,25 +341,31 @@ class Workload(ABC):
         if not self.release.installed():
             raise UserError(
                 f"{self.what.name} is not there: all of it would be new",
-                f"make run WORKLOAD={self.what.name}",
+                self.command("run"),
             )
         return self.kube.diff(self.release.upgraded(), self.namespace)
 
     def connect(self) -> list[tuple[str, str]]:
         """How to reach it: lines for the closing table."""
-        return [("dashboard", f"make dashboard WORKLOAD={self.what.name}")]
+        return [("dashboard", self.command("dashboard"))]
 
     def undo(self, report: Report) -> str:
         """Remove the release, and the last one's namespace with its storage."""
         if not self.kube.alive():
             return "no cluster"
-        if self.kube.find("namespace", self.namespace) is None:
+        space = self.kube.find("namespace", self.namespace)
+        if space is None:
             return "not there"
         report("release")
         self.release.uninstall()
         if others := self.release.others():
             return f"removed; its storage stays for {', '.join(others)}"
         report("namespace and storage")
+        if not is_ours(space):
+            ours = ",".join(f"{key}={value}" for key, value in OWNER.items())
+            kinds = "pvc,serviceaccounts,secrets"
+            self.kube.run("delete", kinds, "-l", ours, namespace=self.namespace, timeout=300)
+            return f"removed, with its storage; namespace {self.namespace} was there before"
         self.kube.run("delete", "namespace", self.namespace, "--ignore-not-found", timeout=300)
         return "removed, with its storage"
 
@@ -360,7 +403,7 @@ class Job(Workload):
         raise UserError(
             f"job {obj['metadata']['name']}: {message.strip()}\n{said}\n"
             f"{explain.namespace(self.kube, self.namespace)}",
-            f"{self.hint()}; then: make run WORKLOAD={self.what.name}",
+            f"{self.hint()}; then: {self.command('run')}",
         )
 
     def action(self, report: Report) -> str:
@@ -477,7 +520,7 @@ class StandingCluster(Workload):
 
     def connect(self) -> list[tuple[str, str]]:
         """The dashboard, and how to run a script on it."""
-        submit = f"make submit WORKLOAD={self.what.name} -- python x.py"
+        submit = f"{self.command('submit')} -- python x.py"
         return [*super().connect(), ("run a script", submit)]
 
 
@@ -516,7 +559,7 @@ class Service(Workload):
             said = "\n".join(f"  | {line}" for line in lines[-explain.LINES :])
             raise UserError(
                 f"application {name} cannot be deployed:\n{said}",
-                f"{self.hint()}; then: make run WORKLOAD={self.what.name}",
+                f"{self.hint()}; then: {self.command('run')}",
             )
 
     @staticmethod
@@ -529,8 +572,18 @@ class Service(Workload):
                     return name, one.get("message", "")
         return None
 
+    def action(self, report: Report) -> str:
+        """As any workload; never open to the world without TLS and somebody who asks who comes."""
+        exposed = Exposed.of(merged(self.release.values), self.release.name)
+        if exposed is not None:
+            exposed.check(self.kube)
+        return super().action(report)
+
     def connect(self) -> list[tuple[str, str]]:
-        """The dashboard, and the endpoint through a port-forward."""
+        """The dashboard, and the endpoint: its public URL, or through a port-forward."""
+        exposed = Exposed.of(merged(self.release.values), self.release.name)
+        if exposed is not None:
+            return [*super().connect(), ("endpoint", str(exposed))]
         obj = self.object()
         name = obj["metadata"]["name"] if obj else self.what.name
         forward = " ".join(
@@ -569,3 +622,23 @@ def running(place: Environment) -> list[Workload]:
         if not o["metadata"].get("ownerReferences")
     }
     return [workload(place, name, space) for name, space in sorted(found) if name in known]
+
+
+class Workloads:
+    """All workloads that are installed in a cluster, to be taken away at once."""
+
+    name = "workloads"
+
+    def __init__(self, place: Environment) -> None:
+        self.place = place
+
+    def undo(self, report: Report) -> str:
+        """Remove each, with its namespace where it was made for it."""
+        kube = Kube(self.place.kubeconfig)
+        if not kube.alive() or kube.find("crd", "rayjobs.ray.io") is None:
+            return "none"
+        found = running(self.place)
+        for one in found:
+            report(f"{one.what.name} in {one.namespace}")
+            one.undo(report)
+        return ", ".join(one.what.name for one in found) or "none"

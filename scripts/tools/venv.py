@@ -49,6 +49,7 @@ BOOTSTRAP = Environment("uv", ROOT / "scripts/bootstrap.lock", ROOT / ".tools/uv
 ENVIRONMENTS = {
     "deploy": Environment("deploy", ROOT / "scripts/requirements.lock", ROOT / ".venv"),
     "dev": Environment("dev", ROOT / "requirements-dev.lock", ROOT / ".venv-dev"),
+    "cloud": Environment("cloud", ROOT / "tests/checkov/requirements.lock", ROOT / ".venv-cloud"),
     # What the image of that name holds: made by the tests that run the server as a process.
     "mlflow": Environment(
         "mlflow", ROOT / "images/mlflow/requirements.lock", ROOT / ".venv-mlflow"

@@ -21,7 +21,7 @@ from deploy import access, explain, workloads
 from deploy.capacity import Needs, needed, quantity
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.kube import Kube, condition
+from deploy.kube import Kube, available, condition
 from deploy.stages import Progress, Report, run_stages, undo_stages
 from deploy.workloads import Description, Job, Service, StandingCluster, descriptions, merged
 from lib.errors import UserError
@@ -253,28 +253,36 @@ def test_the_best_trials_service_reads_the_run_that_a_search_leaves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "said", "deleted"),
+    ("others", "owner", "said", "deleted"),
     [
-        ([], "removed, with its storage", ["n"]),
-        (["b", "a"], "removed; its storage stays for a, b", []),
+        ([], "rayworks", "removed, with its storage", ["namespace n"]),
+        (["b", "a"], "rayworks", "removed; its storage stays for a, b", []),
+        (
+            [],
+            "Helm",
+            "removed, with its storage; namespace n was there before",
+            ["pvc,serviceaccounts,secrets -l"],
+        ),
     ],
 )
 def test_a_namespace_stays_for_the_releases_that_are_left_in_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     others: list[str],
+    owner: str,
     said: str,
     deleted: list[str],
 ) -> None:
     gone: list[str] = []
+    space = {"metadata": {"labels": {"app.kubernetes.io/managed-by": owner}}}
     listed = json.dumps([{"name": name} for name in ["j", *others]])
     monkeypatch.setattr(Release, "_helm", lambda self, *words, **_: listed)
     monkeypatch.setattr(Kube, "alive", lambda self: True)
-    monkeypatch.setattr(Kube, "find", lambda self, kind, name: {"kind": kind})
+    monkeypatch.setattr(Kube, "find", lambda self, kind, name: space)
 
     def run(self: Kube, *words: str, **_: object) -> str:
-        assert words[:2] == ("delete", "namespace")
-        gone.append(words[2])
+        assert words[0] == "delete"
+        gone.append(" ".join(words[1:3]))
         return ""
 
     monkeypatch.setattr(Kube, "run", run)
@@ -317,6 +325,25 @@ def test_condition() -> None:
     assert not condition(obj, "Available")
     obj["status"]["conditions"][0]["status"] = "True"
     assert condition(obj, "Available")
+
+
+@pytest.mark.parametrize(("replicas", "updated", "seen", "up"), [
+    (1, 1, 2, True), (2, 1, 2, False), (1, 1, 1, False), (0, 0, 2, False),
+])  # fmt: skip
+def test_a_deployment_is_available_as_it_was_asked_for(
+    replicas: int, updated: int, seen: int, up: bool
+) -> None:
+    deployment = {
+        "metadata": {"generation": 2},
+        "spec": {"replicas": replicas},
+        "status": {
+            "observedGeneration": seen,
+            "updatedReplicas": updated,
+            # Kubernetes says so also of a Deployment without replicas.
+            "conditions": [{"type": "Available", "status": "True"}],
+        },
+    }
+    assert available(deployment) == up
 
 
 def test_packed_takes_what_git_would_take(tmp_path: Path) -> None:

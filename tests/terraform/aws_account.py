@@ -24,7 +24,7 @@ from urllib.parse import unquote
 
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
-# ruff: noqa: E402, N802 - moto reads its environment as it is imported, and calls by AWS' names
+
 from moto.budgets.responses import BudgetsResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
@@ -318,9 +318,7 @@ def _with_version(create: Any) -> Any:
 
 
 fsx_models.FileSystem.version = None
-fsx_models.FSxBackend.create_file_system = _with_version(
-    fsx_models.FSxBackend.create_file_system
-)
+fsx_models.FSxBackend.create_file_system = _with_version(fsx_models.FSxBackend.create_file_system)
 fsx_models.FileSystem.to_dict = _file_system(fsx_models.FileSystem.to_dict)
 
 
@@ -422,9 +420,7 @@ def _tags_of_acls(listed: Any) -> Any:
     return list_tags
 
 
-memorydb_models.MemoryDBBackend.list_tags = _tags_of_acls(
-    memorydb_models.MemoryDBBackend.list_tags
-)
+memorydb_models.MemoryDBBackend.list_tags = _tags_of_acls(memorydb_models.MemoryDBBackend.list_tags)
 
 for name, function in {
     "create_acl": create_acl,

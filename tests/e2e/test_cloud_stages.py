@@ -1,0 +1,180 @@
+"""The stages of AKS and EKS with the local cluster as the Kubernetes that a fake cloud reaches.
+
+`az`, `aws`, `terraform` and `docker` are fakes (tests/fake_programs.py); kubectl, helm, the API
+server, the operator and Ray are real. The node carries the label of the cloud's CPU pool, and an
+add-on makes the storage class that the cloud's is called. What Terraform says of sizes fits one
+small machine, as it does for any machine. Behind all other tests: `make destroy CLOUD=…` takes the
+platform away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from cloud_world import World
+from support import Deployed, make
+
+from deploy.kube import Kube
+from lib.paths import LOCAL, ROOT
+from local import box, images, layout
+
+pytestmark = [pytest.mark.full, pytest.mark.last]
+
+CLASS = "cloud-shared"
+
+#: What the add-on stage installs: the cloud's class, by a chart of this repository.
+ADD_ONS = f"""
+shared-storage:
+  about: the class of the shared storage
+  chart: {{path: charts/ray-storage}}
+  namespace: ray-system
+  values: {{classes: {{{CLASS}: {{localPath: {{}}, reclaimPolicy: Delete}}}}}}
+"""
+
+#: Gives an image of the local cluster the name under which it was pushed.
+PUSH = """#!/bin/sh
+set -eu
+source=$(ctr --address {socket} --namespace k8s.io images list --quiet |
+  grep -x "localhost/rayworks/$1:[0-9a-f]*" | head -n 1)
+[ -z "$source" ] || ctr --address {socket} --namespace k8s.io images tag --force "$source" "$2"
+"""
+
+
+def sizes(cpu: str, memory: str, limit: str, cpus: int) -> dict[str, object]:
+    size = {
+        "requests": {"cpu": cpu, "memory": memory},
+        "limits": {"memory": limit},
+        "numCpus": cpus,
+    }
+    return {"small": size, "large": size}
+
+
+def helm_values() -> dict[str, object]:
+    """As Terraform derives them from machines: here from one of two cores."""
+    here = {"rayworks.io/pool": "cpu"}
+    small = {"nodeSelector": here, "sizes": sizes("300m", "1Gi", "3Gi", 1)}
+    return {
+        "pools": {
+            "head": {"nodeSelector": here, "sizes": sizes("150m", "1Gi", "3Gi", 0)},
+            "cpu": small,
+            "memory": small,
+            "gpu": {"accelerator": {"resource": "none"}, "fallback": "cpu"},
+        },
+        "monitoring": {"apiGroup": "", "namespace": "ray-system"},
+        "logging": {"destination": ""},
+    }
+
+
+@pytest.fixture(params=["aks", "eks"])
+def there(
+    request: pytest.FixtureRequest,
+    deployed: Deployed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    """A fake cloud around the local cluster, without the workloads of other tests."""
+    cloud = request.param
+    make("remove", "WORKLOAD=fashion-mnist")
+    found = World(tmp_path / "world", cloud, tmp_path / "project", tools=ROOT / ".tools" / "bin")
+    found.make()
+    place = found.project / "environments" / cloud
+    place.joinpath("values.yaml").write_bytes(
+        (ROOT / "environments" / cloud / "values.yaml").read_bytes()
+    )
+    place.joinpath("addons.yaml").write_text(ADD_ONS)
+    content = found.read()
+    outputs = content["terraform"]["outputs"]
+    outputs |= {"helm_values": helm_values(), "storage_class": CLASS, "add_ons": {}}
+    found.write(content)
+    node = box.running()
+    assert node is not None
+    push = found.home / "push"
+    push.write_text(PUSH.format(socket=node.path(layout.CONTAINERD_SOCKET)))
+    push.chmod(0o755)
+    monkeypatch.setenv("FAKE_PUSH", str(push))
+    monkeypatch.setenv("FAKE_KUBECONFIG", str(LOCAL / "kubeconfig"))
+    label(deployed.kube, "rayworks.io/pool=cpu")
+    try:
+        yield found
+    finally:
+        found.run("destroy", "--yes", "--data", "delete", "--force")
+        label(deployed.kube, "rayworks.io/pool-")
+
+
+def label(kube: Kube, words: str) -> None:
+    kube.run("label", "node", layout.NAME, words, "--overwrite")
+
+
+def claim(kube: Kube, namespace: str, values: Path) -> None:
+    """The shared claim as the only class here can make it; the stage leaves one that is there."""
+    kube.run("create", "namespace", namespace)
+    name = yaml.safe_load(values.read_text())["global"]["ray"]["storage"]["claim"]
+    kube.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": CLASS,
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        }
+    )
+
+
+def test_from_preflight_to_a_finished_job_and_back(
+    there: World, deployed: Deployed, tmp_path: Path, script: Path
+) -> None:
+    kube = deployed.kube
+    values = tmp_path / "digits.yaml"
+    # the data set that needs no network
+    values.write_text(yaml.safe_dump({"env": {"DATASET": "digits"}}))
+    for namespace in ("cloud-job", "cloud-cluster"):
+        claim(kube, namespace, there.project / "environments" / there.cloud / "values.yaml")
+    job = ("--workload", "fashion-mnist", "--namespace", "cloud-job", "--values", str(values))
+    first = there.run("up", "--yes", *job)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "SUCCEEDED" in first.stdout
+    (obj,) = kube.list("rayjobs", "cloud-job")
+    # on the cloud's image and pool, as the cloud's account
+    head = obj["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    pushed = there.read()["registry"]
+    assert any(head["containers"][0]["image"].endswith(one) for one in pushed)
+    assert head["nodeSelector"] == {"rayworks.io/pool": "cpu"}
+    assert head["serviceAccountName"] == "ray"
+    assert kube.find("storageclass", CLASS) is not None
+
+    again = there.run("up", "--yes", *job)
+    assert again.returncode == 0
+    assert "✓" not in again.stdout
+
+    standing = ("--workload", "cluster", "--namespace", "cloud-cluster")
+    assert there.run("run", *standing).returncode == 0
+    submitted = there.run("submit", *standing, "--dir", str(script), "--", "python", "x.py")
+    assert submitted.returncode == 0, submitted.stderr
+    assert "squares [0, 1, 4, 9]" in submitted.stdout
+    told = there.run("status")
+    assert told.stdout.count("workload ") == 2
+
+    gone = there.run("destroy", "--yes", "--data", "delete")
+    assert gone.returncode == 0, gone.stderr
+    assert "nothing is left" in gone.stdout
+    assert kube.find("crd", "rayjobs.ray.io") is None
+    assert kube.list("pvc", "cloud-job") == kube.list("pvc", "cloud-cluster") == []
+    assert not [one for one in kube.list("pv") if one["spec"].get("storageClassName") == CLASS]
+    assert there.read()["terraform"]["states"] == {"default": []}
+    for namespace in ("cloud-job", "cloud-cluster"):
+        kube.run("delete", "namespace", namespace, "--ignore-not-found", timeout=300)
+
+
+def test_the_images_that_stand_for_pushed_ones_are_there(there: World) -> None:
+    """Else the test above would wait for a pull that cannot come."""
+    node = box.running()
+    assert node is not None
+    stored = images.stored(node)
+    for name in ("operator", "ray"):
+        assert str(images.reference(name)) in stored
