@@ -58,6 +58,8 @@ ENVIRONMENTS = {
     "docs": Environment("docs", ROOT / "docs/requirements.lock", ROOT / ".venv-docs"),
     # The S3 server of the tests, likewise.
     "s3": Environment("s3", ROOT / "tests/s3/requirements.lock", ROOT / ".venv-s3"),
+    # Their AWS account.
+    "aws": Environment("aws", ROOT / "tests/aws/requirements.lock", ROOT / ".venv-aws"),
 }
 
 

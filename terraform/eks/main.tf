@@ -1,3 +1,10 @@
+/**
+ * # eks
+ *
+ * EKS with what Ray needs around it: network, nodes by pool, identities, storage, registry, logs. See
+ * [docs/clouds/eks.md](../../docs/clouds/eks.md).
+ */
+
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 

@@ -1,5 +1,9 @@
-# What a public entrance needs before a load balancer is made for it: fixed addresses, names that lead to them, and a
-# role by which cert-manager proves that the domain is ours.
+/**
+ * # aws-gateway
+ *
+ * What a public entrance needs before a load balancer is made for it: fixed addresses, names that lead to them, and a
+ * role by which cert-manager proves that the domain is ours.
+ */
 
 data "aws_partition" "this" {}
 

@@ -1,5 +1,9 @@
-# One key of one's own for everything at rest. IAM decides who of the account may use it; the services that act by
-# themselves are named.
+/**
+ * # aws-key
+ *
+ * One key of one's own for everything at rest. IAM decides who of the account may use it; the services that act by
+ * themselves are named.
+ */
 
 data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}

@@ -1,4 +1,8 @@
-# A Lustre file system in front of a bucket: files appear in both, whichever side they were written on.
+/**
+ * # aws-lustre
+ *
+ * A Lustre file system in front of a bucket: files appear in both, whichever side they were written on.
+ */
 
 locals {
   persistent = var.deployment_type == "PERSISTENT_2"

@@ -1,4 +1,8 @@
-# Where logs go, and, where it is asked for, AWS' own Prometheus and Grafana and a word before the money is gone.
+/**
+ * # aws-monitoring
+ *
+ * Where logs go, and, where it is asked for, AWS' own Prometheus and Grafana and a word before the money is gone.
+ */
 
 data "aws_partition" "this" {}
 

@@ -1,4 +1,8 @@
-# A VPC whose nodes have private addresses only. A private subnet takes a quarter of the addresses: each pod has one.
+/**
+ * # aws-network
+ *
+ * A VPC whose nodes have private addresses only. A private subnet takes a quarter of the addresses: each pod has one.
+ */
 
 locals {
   zones   = { for index, zone in var.zones : zone => index }

@@ -1,5 +1,9 @@
-# Train, then infer: two jobs on a standing Ray cluster, one behind the other, within a time. Each is a Kubernetes Job
-# that submits a command of this repository to the Ray cluster and waits for its end.
+/**
+ * # aws-orchestration
+ *
+ * Train, then infer: two jobs on a standing Ray cluster, one behind the other, within a time. Each is a Kubernetes
+ * Job that submits a command of this repository to the Ray cluster and waits for its end.
+ */
 
 data "aws_partition" "this" {}
 data "aws_caller_identity" "this" {}

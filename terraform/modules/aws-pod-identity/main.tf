@@ -1,4 +1,8 @@
-# A role that pods of named service accounts take on through EKS Pod Identity: no annotation, no OIDC provider.
+/**
+ * # aws-pod-identity
+ *
+ * A role that pods of named service accounts take on through EKS Pod Identity: no annotation, no OIDC provider.
+ */
 
 data "aws_iam_policy_document" "trust" {
   statement {

@@ -1,5 +1,9 @@
-# MemoryDB, in which Ray's GCS keeps its state, so that a new head finds its cluster again. One shard: Ray's client
-# speaks to one.
+/**
+ * # aws-redis
+ *
+ * MemoryDB, in which Ray's GCS keeps its state, so that a new head finds its cluster again. One shard: Ray's client
+ * speaks to one.
+ */
 
 locals {
   # What Ray asks Redis for, and nothing that looks at or changes the server itself.

@@ -1,4 +1,8 @@
-# Repositories for the images, under one name. A tag means one image for ever.
+/**
+ * # aws-registry
+ *
+ * Repositories for the images, under one name. A tag means one image for ever.
+ */
 
 resource "aws_ecr_repository" "this" {
   for_each = var.repositories

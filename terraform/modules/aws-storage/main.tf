@@ -1,4 +1,8 @@
-# The bucket of data, checkpoints and results; and, where it is asked for, a file system that several nodes mount.
+/**
+ * # aws-storage
+ *
+ * The bucket of data, checkpoints and results; and, where it is asked for, a file system that several nodes mount.
+ */
 
 data "aws_caller_identity" "this" {}
 

@@ -1,5 +1,10 @@
-# A team's part of the account: an identity for its Ray pods, which reaches its own part of the bucket, and a way in to
-# its namespaces for its members. Its nodes are a pool like others; its namespace, quota and roles are chart ray-team's.
+/**
+ * # aws-team
+ *
+ * A team's part of the account: an identity for its Ray pods, which reaches its own part of the bucket, and a way in
+ * to its namespaces for its members. Its nodes are a pool like others; its namespace, quota and roles are chart ray-
+ * team's.
+ */
 
 locals {
   namespaces = length(var.namespaces) > 0 ? var.namespaces : toset([var.team])

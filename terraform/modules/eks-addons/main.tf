@@ -1,4 +1,8 @@
-# Add-ons that EKS keeps running. Versions are EKS' default for the cluster's Kubernetes where none is named.
+/**
+ * # eks-addons
+ *
+ * Add-ons that EKS keeps running. Versions are EKS' default for the cluster's Kubernetes where none is named.
+ */
 
 resource "aws_eks_addon" "this" {
   for_each = var.addons

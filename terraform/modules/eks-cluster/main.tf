@@ -1,4 +1,8 @@
-# The control plane, and who may speak to it. Nodes and add-ons are modules of their own.
+/**
+ * # eks-cluster
+ *
+ * The control plane, and who may speak to it. Nodes and add-ons are modules of their own.
+ */
 
 data "aws_partition" "this" {}
 

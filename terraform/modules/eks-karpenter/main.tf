@@ -1,5 +1,9 @@
-# What Karpenter needs of AWS: its own role, that of the nodes it launches, and a queue of warnings that a machine goes.
-# The controller itself, its NodePools and EC2NodeClasses are Kubernetes objects of the add-on stage.
+/**
+ * # eks-karpenter
+ *
+ * What Karpenter needs of AWS: its own role, that of the nodes it launches, and a queue of warnings that a machine
+ * goes. The controller itself, its NodePools and EC2NodeClasses are Kubernetes objects of the add-on stage.
+ */
 
 data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}

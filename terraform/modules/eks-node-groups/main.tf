@@ -1,5 +1,9 @@
-# Groups of machines that EKS manages, one launch template and one role for all. Each node bears the label
-# rayworks.io/pool, by which pods find it.
+/**
+ * # eks-node-groups
+ *
+ * Groups of machines that EKS manages, one launch template and one role for all. Each node bears the label
+ * rayworks.io/pool, by which pods find it.
+ */
 
 data "aws_partition" "this" {}
 
