@@ -17,7 +17,7 @@ import pytest
 
 from lib.errors import UserError
 from lib.paths import ROOT
-from tools import build, cache, debian, files, preflight
+from tools import build, cache, debian, files, preflight, venv
 from tools.catalogue import GROUPS, TOOLS, Tool, pick
 
 FAKE_GO = """\
@@ -50,15 +50,8 @@ class Checkout:
         self.cache = shared / "cache"
         for part in ("lib", "tools"):
             shutil.copytree(ROOT / "scripts" / part, folder / "scripts" / part)
-        for lock in (
-            "scripts/bootstrap.lock",
-            "scripts/requirements.lock",
-            "requirements-dev.lock",
-            "images/mlflow/requirements.lock",
-            "docs/requirements.lock",
-            "tests/s3/requirements.lock",
-            "tests/checkov/requirements.lock",
-        ):
+        for one in (venv.BOOTSTRAP, *venv.ENVIRONMENTS.values()):
+            lock = one.lock.relative_to(ROOT)
             (folder / lock).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / lock, folder / lock)
         programs = folder / "programs"

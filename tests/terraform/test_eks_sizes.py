@@ -30,7 +30,8 @@ KUBE_CPU = ((1, 0.06), (1, 0.01), (2, 0.005), (10**6, 0.0025))
 #: and 100 MiB before pods are evicted.
 MAX_PODS = 110
 #: What runs on each node asks for, estimated with some room: network, proxy, pod identity, three
-#: CSI drivers, node monitor, Fluent Bit, node exporter, and on GPU nodes device plugin and exporter.
+#: CSI drivers, node monitor, Fluent Bit, node exporter, and on GPU nodes device plugin and
+#: exporter.
 DAEMONS_CPU, DAEMONS_GIB = 0.7, 0.8
 #: Of the memory that a type has by name, the kernel and the hypervisor take this part.
 KERNEL = 0.03
