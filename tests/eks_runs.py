@@ -129,7 +129,9 @@ class Account:
             cwd=self.root, env={**os.environ, **self.environment}, capture_output=True, text=True,
             check=False, timeout=LIMIT,
         )  # fmt: skip
-        assert done.returncode == 0, f"terraform {words[0]}:\n{(done.stderr or done.stdout)[-6000:]}"
+        assert done.returncode == 0, (
+            f"terraform {words[0]}:\n{(done.stderr or done.stdout)[-6000:]}"
+        )
         return done.stdout
 
     def told(self, variables: Mapping[str, Any]) -> str:
