@@ -8,6 +8,7 @@
 data "aws_partition" "this" {}
 
 resource "aws_eip" "this" {
+  #checkov:skip=CKV2_AWS_19: the load balancer that Kubernetes makes takes them
   for_each = var.zones
 
   domain = "vpc"

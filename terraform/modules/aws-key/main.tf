@@ -16,6 +16,9 @@ locals {
 }
 
 data "aws_iam_policy_document" "this" {
+  #checkov:skip=CKV_AWS_109: it is the policy of a key, whose resource is the key itself
+  #checkov:skip=CKV_AWS_111: likewise
+  #checkov:skip=CKV_AWS_356: likewise
   # Without it nobody could change the key or its policy any more.
   statement {
     sid       = "AccountByIam"

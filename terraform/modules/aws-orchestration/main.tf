@@ -155,6 +155,7 @@ resource "aws_eks_access_policy_association" "this" {
 }
 
 resource "aws_sfn_state_machine" "this" {
+  #checkov:skip=CKV_AWS_284: two steps, whose log tells how long each took
   name     = "${var.name}-train-then-infer"
   role_arn = aws_iam_role.this.arn
 
@@ -177,7 +178,7 @@ resource "aws_sfn_state_machine" "this" {
 
   logging_configuration {
     level                  = "ERROR"
-    include_execution_data = false
+    include_execution_data = true
     log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
   }
 
