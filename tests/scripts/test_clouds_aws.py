@@ -38,8 +38,11 @@ def test_what_is_asked_before(aws: Aws) -> None:
     vpc = Change("aws_vpc.main", "aws_vpc", ("create",), {})
     room = aws.room(REGION, nodes, [vpc])
     assert room.missing == ["g9.huge is not to be had in us-west-2: choose another size there"]
-    # moto knows no quotas, as a login that may not ask for them
-    assert room.unknown == ["on-demand Standard (A, C, D, H, I, M, R, T, Z) instances", "VPCs"]
+    # moto knows no quotas of EC2, as a login that may not ask for them
+    assert room.unknown == ["on-demand Standard (A, C, D, H, I, M, R, T, Z) instances"]
+    (vpcs,) = room.quotas
+    assert vpcs.name == "VPCs"
+    assert vpcs.limit > vpcs.used
     aws.aws.text(
         "s3api", "create-bucket", "--bucket", "mine", "--region", REGION,
         "--create-bucket-configuration", f"LocationConstraint={REGION}",

@@ -93,7 +93,8 @@ def test_a_namespace_that_was_there_before_stays(there: World) -> None:
 def test_who_may_only_submit_needs_no_rights_to_install(there: World) -> None:
     content = there.read()
     there.write({**content, "denied": ["namespaces", "customresourcedefinitions"]})
-    done = there.run("submit", *config(there), "--", "python", "x.py")
+    # before the command, to which all that follows belongs
+    done = there.run("submit", "--cloud", "existing", *config(there), "--", "python", "x.py")
     # it gets as far as looking for the head
     assert "cluster has no running Ray cluster in namespace cluster" in done.stderr
     assert not [line for line in there.calls("kubectl") if " create " in line]
