@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from terraform import check, mirror
-
 from lib.paths import tool
+from terraform import check, mirror
 
 SCENARIOS = Path(__file__).parent / "terraform" / "aks"
 

@@ -79,6 +79,7 @@ output "add_ons" {
     external_secrets = var.add_ons.external_secrets ? {
       client_id = module.external_secrets[0].client_id
       tenant_id = data.azurerm_client_config.current.tenant_id
+      vault_uri = module.vault.uri
     } : null
     gateway = var.gateway == null ? null : {
       email          = var.gateway.email
