@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from terraform import check, mirror
-
 from lib.paths import tool
+from terraform import check, mirror
 
 SCENARIOS = Path(__file__).parent / "terraform" / "aks"
 
@@ -63,19 +62,24 @@ def runs() -> dict[str, Run]:
             text=True,
             check=False,
         )
+    found, said = parsed(done.stdout)
+    assert done.returncode == 0, "\n".join(said) or done.stderr
+    return found
+
+
+def parsed(lines: str) -> tuple[dict[str, Run], list[str]]:
+    """Runs by name, and what went wrong, of the events that `terraform test -json` prints."""
     found, said = {}, []
-    for line in done.stdout.splitlines():
+    for line in lines.splitlines():
         event = json.loads(line)
         if event["type"] == "test_plan":
             found[event["@testrun"]] = _planned(event["test_plan"])
         elif event["type"] == "test_state":
             found[event["@testrun"]] = _made(event["test_state"])
         elif event["type"] == "diagnostic" and event["@level"] == "error":
-            said.append(
-                f"{event['diagnostic']['summary']}: {event['diagnostic'].get('detail', '')}"
-            )
-    assert done.returncode == 0, "\n".join(said) or done.stderr
-    return found
+            one = event["diagnostic"]
+            said.append(f"{one['summary']}: {one.get('detail', '')}")
+    return found, said
 
 
 def _planned(plan: dict[str, Any]) -> Run:
@@ -95,6 +99,4 @@ def _made(state: dict[str, Any]) -> Run:
         module = modules.pop()
         modules += module.get("child_modules", [])
         resources |= {one["address"]: one["values"] for one in module.get("resources", [])}
-    return Run(
-        resources, {name: one["value"] for name, one in state["root_module_outputs"].items()}
-    )
+    return Run(resources, {name: one["value"] for name, one in state["outputs"].items()})

@@ -26,6 +26,9 @@ locals {
 
   log_analytics = var.monitoring.logs ? { workspace_id = azurerm_log_analytics_workspace.this[0].id } : null
 
+  machines = merge(module.node_pools.machines, [for one in values(module.team) : one.machines]...)
+  has_gpus = anytrue([for one in values(local.machines) : one.gpus > 0])
+
   # Who runs Terraform, and deploys after it.
   me = { deployer = data.azurerm_client_config.current.object_id }
 }
@@ -123,6 +126,7 @@ module "node_pools" {
   node_provisioning = var.node_provisioning
   pools             = local.pools
   host_encryption   = var.own_keys
+  gpu_sharing       = var.gpu_sharing
   tags              = local.tags
 }
 
@@ -265,6 +269,7 @@ module "team" {
   node_pool           = each.value.node_pool
   node_provisioning   = var.node_provisioning
   host_encryption     = var.own_keys
+  gpu_sharing         = var.gpu_sharing
   cluster = {
     id              = module.cluster.id
     issuer          = module.cluster.oidc_issuer_url

@@ -39,7 +39,7 @@ output "identity" {
 
 output "node_pools" {
   description = "Pools by name: `size`, its `vcpus`, `memory_gib`, `gpus` and `gpu`; `min`, `max`, `spot`; `pool`, whose label its nodes have."
-  value       = merge(module.node_pools.machines, [for one in values(module.team) : one.machines]...)
+  value       = local.machines
 }
 
 output "tags" {
@@ -64,11 +64,16 @@ output "add_ons" {
       container      = "ray"
       client_id      = module.identity.client_id
     }
-    nvidia_device_plugin = length(var.gpu_pools) > 0 ? {
-      sharing      = var.gpu_sharing
+    nvidia_device_plugin = local.has_gpus ? {
+      config = yamlencode(merge(
+        { version = "v1" },
+        var.gpu_sharing == 1 ? {} : {
+          sharing = { timeSlicing = { resources = [{ name = "nvidia.com/gpu", replicas = var.gpu_sharing }] } }
+        },
+      ))
       mig_strategy = anytrue([for one in values(var.gpu_pools) : one.mig != null]) ? "single" : "none"
     } : null
-    dcgm_exporter = length(var.gpu_pools) > 0 ? { monitor = var.monitoring.prometheus } : null
+    dcgm_exporter = local.has_gpus ? { monitor = var.monitoring.prometheus } : null
     node_pools    = var.node_provisioning == "auto" ? { zones = [for zone in var.zones : "${var.region}-${zone}"] } : null
     spot_first    = var.node_provisioning == "pools" && var.spot
     kueue         = var.add_ons.kueue
@@ -79,6 +84,7 @@ output "add_ons" {
     external_secrets = var.add_ons.external_secrets ? {
       client_id = module.external_secrets[0].client_id
       tenant_id = data.azurerm_client_config.current.tenant_id
+      vault_uri = module.vault.uri
     } : null
     gateway = var.gateway == null ? null : {
       email          = var.gateway.email

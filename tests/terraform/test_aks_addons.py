@@ -81,6 +81,7 @@ def test_add_ons_take_what_terraform_says(scenario: str) -> None:
             "made": always | gpu,
             "auto": always | gpu | {"node-pools"},
             "made_with_everything": always
+            | gpu
             | {"spot-first", "envoy-gateway", "cert-manager", "gateway"},
         }[scenario]
     )

@@ -32,17 +32,17 @@ run "several" {
   }
 
   assert {
-    condition     = output.helm_values.pools.h100.sizes.small.requests.cpu == "10" && output.helm_values.pools.h100.sizes.large.requests.cpu == "84"
-    error_message = "Small is a GPU's share of the machine, large the whole."
+    condition     = output.helm_values.pools.h100.sizes.small.requests.cpu == "2" && output.helm_values.pools.h100.sizes.large.requests.cpu == "84"
+    error_message = "Small is the share of a quarter of a GPU, large the whole machine."
   }
 
   assert {
-    condition     = output.node_pools["mig"].gpus == 7 && output.add_ons.nvidia_device_plugin.mig_strategy == "single"
+    condition     = output.node_pools["mig"].gpus == 28 && output.add_ons.nvidia_device_plugin.mig_strategy == "single"
     error_message = "A cut GPU counts as its parts, and the device plugin is told."
   }
 
   assert {
-    condition     = output.add_ons.nvidia_device_plugin.sharing == 4
+    condition     = yamldecode(output.add_ons.nvidia_device_plugin.config).sharing.timeSlicing.resources[0].replicas == 4
     error_message = "The device plugin is told how many pods share a GPU."
   }
 }

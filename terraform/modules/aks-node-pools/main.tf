@@ -20,7 +20,7 @@ locals {
   parts = { MIG1g = 7, MIG2g = 3, MIG3g = 2, MIG4g = 1, MIG7g = 1 }
   machines = {
     for name, one in var.pools : name => {
-      gpus   = local.sizes[one.size].gpus * (one.mig == null ? 1 : local.parts[one.mig])
+      gpus   = local.sizes[one.size].gpus * (one.mig == null ? 1 : local.parts[one.mig]) * var.gpu_sharing
       cpu    = local.sizes[one.size].vcpus - max(1, ceil(local.sizes[one.size].vcpus / 8))
       memory = floor(local.sizes[one.size].memory_gib * 0.85)
     }

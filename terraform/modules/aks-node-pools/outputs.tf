@@ -1,5 +1,5 @@
 output "machines" {
-  description = "What pools are made of, spot ones too: `size`, its `vcpus`, `memory_gib`, `gpus` and `gpu`; `min`, `max`, `spot`; `pool`, which their nodes are labelled with; `taints` beside the GPU's."
+  description = "What pools are made of, spot ones too: `size`, its `vcpus`, `memory_gib`, `gpus` as Kubernetes counts them, and `gpu`; `min`, `max`, `spot`; `pool`, which their nodes are labelled with; `taints` beside the GPU's."
   value = {
     for name, one in merge(local.regular, local.spot) : name => {
       size       = one.size

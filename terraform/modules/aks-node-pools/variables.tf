@@ -31,6 +31,17 @@ variable "host_encryption" {
   default     = false
 }
 
+variable "gpu_sharing" {
+  description = "How many pods share a GPU, or a part of it, in turns (time slicing); the device plugin is to be told the same."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.gpu_sharing >= 1 && var.gpu_sharing <= 48 && floor(var.gpu_sharing) == var.gpu_sharing
+    error_message = "gpu_sharing ${var.gpu_sharing} is not a whole number of 1 to 48 pods."
+  }
+}
+
 variable "pools" {
   description = <<-EOT
     Pools by name. `size` is a VM size of terraform/sizes-azure.json, `min` and `max` how many nodes there are. Nodes have

@@ -54,6 +54,7 @@ module "node_pool" {
   cluster_id        = var.cluster.id
   subnet_id         = var.cluster.nodes_subnet_id
   host_encryption   = var.host_encryption
+  gpu_sharing       = var.gpu_sharing
   tags              = var.tags
   pools = {
     (var.team) = merge(var.node_pool, { taints = ["rayworks.io/team=${var.team}:NoSchedule"] })

@@ -78,6 +78,12 @@ variable "host_encryption" {
   default     = false
 }
 
+variable "gpu_sharing" {
+  description = "How many pods share a GPU in turns, as in the whole cluster."
+  type        = number
+  default     = 1
+}
+
 variable "node_provisioning" {
   description = "`pools` or `auto`, as of the cluster."
   type        = string

@@ -17,6 +17,16 @@ run "another_provisioning" {
   expect_failures = [var.node_provisioning]
 }
 
+run "half_a_share" {
+  command = plan
+
+  variables {
+    gpu_sharing = 1.5
+  }
+
+  expect_failures = [var.gpu_sharing]
+}
+
 run "long_name" {
   command = plan
 
