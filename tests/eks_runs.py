@@ -20,9 +20,9 @@ from typing import Any
 
 from running import free_port
 from support import eventually
-from terraform import check, mirror
 
 from lib.paths import tool
+from terraform import check, mirror
 from tools import venv
 from tools.progress import Progress
 

@@ -67,7 +67,7 @@ def test_the_password_is_drawn_once() -> None:
 
 
 def test_every_policy_names_its_reason() -> None:
-    """Statements of roles have a Sid that says what for; `*` stands only where AWS knows no more."""
+    """Statements of roles have a Sid that says what for, and none allows all of a service."""
     for address, values in life().made.resources.items():
         if ".aws_iam_role_policy." not in address:
             continue

@@ -24,12 +24,12 @@ MACHINES = {
     "gpu": "g4dn.4xlarge",
 }
 
-#: CPUs that EKS' images keep back for the kubelet: of the first, the second, the next two, the rest.
+#: CPUs that EKS keeps back for the kubelet: of the first, the second, the next two, the rest.
 KUBE_CPU = ((1, 0.06), (1, 0.01), (2, 0.005), (10**6, 0.0025))
-#: Pods that a node may hold with prefixes of addresses; 11 MiB are kept back for each, and 255 MiB,
+#: Pods that a node may hold with prefixes of addresses; 11 MiB are kept for each, and 255 MiB,
 #: and 100 MiB before pods are evicted.
 MAX_PODS = 110
-#: What runs on each node asks for, estimated with some room: network, proxy, pod identity, three CSI
+#: What runs on each node asks for, estimated with room: network, proxy, pod identity, three CSI
 #: drivers, node monitor, Fluent Bit, node exporter, and on GPU nodes device plugin and exporter.
 DAEMONS_CPU, DAEMONS_GIB = 0.7, 0.8
 #: Of the memory that a type has by name, the kernel and the hypervisor take this part.
@@ -66,7 +66,7 @@ def test_sizes_fit_their_machines(pool: str) -> None:
     "size", [name for name, one in SIZES.items() if one["vcpus"] >= 4 and one["memory_gib"] >= 16]
 )
 def test_what_terraform_derives_fits_every_machine(size: str) -> None:
-    """An eighth of the CPUs, one at least, and 15 % of the memory stay: see terraform/eks/pools.tf."""
+    """An eighth of the CPUs, one at least, and 15 % of the memory stay: terraform/eks/pools.tf."""
     machine = SIZES[size]
     cpu, memory = allocatable(size)
     assert machine["vcpus"] - max(1, -(-machine["vcpus"] // 8)) <= cpu
