@@ -38,8 +38,10 @@ def test_what_is_asked_before(aws: Aws) -> None:
     vpc = Change("aws_vpc.main", "aws_vpc", ("create",), {})
     room = aws.room(REGION, nodes, [vpc])
     assert room.missing == ["g9.huge is not to be had in us-west-2: choose another size there"]
-    # moto knows no quotas, as a login that may not ask for them
-    assert room.unknown == ["on-demand Standard (A, C, D, H, I, M, R, T, Z) instances", "VPCs"]
+    # moto knows no quotas of EC2, as a login that may not ask for them
+    assert room.unknown == ["on-demand Standard (A, C, D, H, I, M, R, T, Z) instances"]
+    (vpcs,) = room.quotas
+    assert (vpcs.name, vpcs.limit, vpcs.used, vpcs.least) == ("VPCs", 5, 1, 1)
     aws.aws.text(
         "s3api", "create-bucket", "--bucket", "mine", "--region", REGION,
         "--create-bucket-configuration", f"LocationConstraint={REGION}",
