@@ -92,9 +92,9 @@ cluster-status: ready-deploy ## Each component's health; the last lines of those
 	@$(RUN) -m local status
 
 ## Tools
-.PHONY: tools ready-deploy ready-dev ready-all ready-release ready-docs lock clean-cache
-tools: ## Build all pinned command-line tools into .tools/bin
-	@$(TOOLS) build
+.PHONY: tools ready-deploy ready-dev ready-all ready-cloud ready-release ready-docs lock clean-cache
+tools: ## Build the pinned command-line tools of deployments and checks into .tools/bin
+	@$(TOOLS) build deploy dev
 
 ready-deploy: # what a deployment needs; silent when it is there
 	@$(TOOLS) ready deploy
@@ -104,6 +104,9 @@ ready-dev: # what the checks need
 
 ready-all: ready-docs # both at once: compiled packages are shared while tools are built, and dropped after
 	@$(TOOLS) ready deploy dev
+
+ready-cloud: # what the checks of Terraform need besides: its programs, and a provider of 20 minutes
+	@$(TOOLS) ready cloud
 
 lock: ## Refresh the hash-locked Python requirements
 	@$(TOOLS) lock
@@ -118,7 +121,7 @@ clean-cache: ## Empty the user-level cache of tools, downloads and image layers
 	@$(TOOLS) clean-cache
 
 ## Work on it
-.PHONY: check versions format sweep test test-full test-gpu bench bench-history docs docs-publish
+.PHONY: check versions format sweep test test-full test-cloud test-gpu bench bench-history docs docs-publish
 check: ready-dev ready-docs ## Lint, types, unit tests, charts: no cluster, ≤ 3 minutes
 	@$(DEV) -m checks quick
 
@@ -134,8 +137,11 @@ sweep: ready-dev ## Random values on all charts: refused in words, or by nobody 
 test: ready-all ## check, then the end-to-end run on a local cluster made for it
 	@$(DEV) -m checks all
 
-test-full: ready-all ## test, then every scenario and fault: about two hours
+test-full: ready-all ready-cloud ready-release ## test, test-cloud, then every scenario and fault: about two hours
 	@$(DEV) -m checks full
+
+test-cloud: ready-dev ready-cloud ## Terraform of the clouds against the real providers, without an account: N minutes
+	@$(DEV) -m checks cloud
 
 test-gpu: ready-dev ## The trainings and the endpoint on this machine's GPU, some 5 minutes
 	@$(DEV) -m checks gpu

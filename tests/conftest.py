@@ -73,6 +73,12 @@ def s3_python() -> Path:
     return _python("s3")
 
 
+@pytest.fixture(scope="session")
+def aws_python() -> Path:
+    """The interpreter with an AWS account."""
+    return _python("aws")
+
+
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     """A folder with a script that asks the cluster for its nodes."""

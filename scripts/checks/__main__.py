@@ -1,8 +1,9 @@
-"""`python -m checks quick|all|full|gpu`: run every check to its end, then say which failed.
+"""`python -m checks quick|all|full|cloud|gpu`: run every check to its end, then say which failed.
 
 quick  no cluster: lint, types, unit tests, charts
 all    quick, slow tests, and the end-to-end run on a local cluster, made and taken away for it
-full   all, then every scenario and fault that takes long
+cloud  the clouds' Terraform against the real providers; no account, no network
+full   all, cloud, then every scenario and fault that takes long
 gpu    the trainings and the endpoint on this machine's GPU
 """
 
@@ -14,11 +15,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lib.paths import ROOT
+from lib.paths import ROOT, tool
 
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
-UNIT = ["-m", "not cluster and not full and not gpu and not slow"]
+UNIT = ["-m", "not cluster and not full and not cloud and not gpu and not slow"]
+TERRAFORM = ROOT / "terraform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,22 @@ def full() -> list[Check]:
     return [Check("scenarios and faults", [*PYTEST, "-v", "-m", "full", "tests"])]
 
 
+def cloud() -> list[Check]:
+    """Checks of Terraform, which need its programs and its providers."""
+    lint = ["--recursive", f"--chdir={TERRAFORM}", f"--config={TERRAFORM / '.tflint.hcl'}"]
+    scan = ["--directory", str(TERRAFORM), "--config-file", str(TERRAFORM / ".checkov.yaml")]
+    return [
+        Check(
+            "Terraform's format", [tool("terraform"), "fmt", "-check", "-recursive", "terraform"]
+        ),
+        Check("READMEs of modules", [PYTHON, "-m", "terraform", "docs", "--check"]),
+        Check("tflint", [tool("tflint"), *lint]),
+        Check("checkov", [str(ROOT / ".venv-cloud/bin/checkov"), *scan]),
+        Check("Terraform and OpenTofu", [PYTHON, "-m", "terraform", "check"]),
+        Check("tests with Terraform", [*PYTEST, "-v", "-m", "cloud and not full", "tests"]),
+    ]
+
+
 def gpu() -> list[Check]:
     """Checks that need a GPU, and no cluster."""
     return [Check("on a GPU", [*PYTEST, "-v", "-m", "gpu", "tests"])]
@@ -103,13 +121,13 @@ def _run(check: Check, *, aloud: bool) -> Verdict:
 
 def main(level: str) -> int:
     """Run the checks of a level; the number of those that failed."""
-    if level == "gpu":
-        verdicts, alone = [], gpu()
+    if level in ("cloud", "gpu"):
+        verdicts, alone = [], cloud() if level == "cloud" else gpu()
     else:
         apart = [*quick(), *([] if level == "quick" else slow())]
         with ThreadPoolExecutor(max_workers=2) as lanes:
             verdicts = list(lanes.map(lambda check: _run(check, aloud=False), apart))
-        alone = {"quick": [], "all": cluster(), "full": [*cluster(), *full()]}[level]
+        alone = {"quick": [], "all": cluster(), "full": [*cloud(), *cluster(), *full()]}[level]
     if all(v.passed for v in verdicts):
         verdicts += [_run(check, aloud=True) for check in alone]
     print("\nhow long each part took")
@@ -123,6 +141,6 @@ def main(level: str) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["quick"], ["all"], ["full"], ["gpu"]):
-        sys.exit("usage: python -m checks quick|all|full|gpu")
+    if sys.argv[1:] not in (["quick"], ["all"], ["full"], ["cloud"], ["gpu"]):
+        sys.exit("usage: python -m checks quick|all|full|cloud|gpu")
     sys.exit(1 if main(sys.argv[1]) else 0)

@@ -149,10 +149,13 @@ def condition(obj: Object, kind: str) -> bool:
 
 
 def available(deployment: Object) -> bool:
-    """Whether a Deployment runs as it was asked for last."""
+    """Whether a Deployment runs as it was asked for last.
+
+    Without replicas none does, although its condition `Available` is true.
+    """
     status = deployment.get("status", {})
     current = status.get("observedGeneration") == deployment["metadata"]["generation"]
-    updated = status.get("updatedReplicas", 0) == deployment["spec"].get("replicas", 1)
+    updated = status.get("updatedReplicas", 0) == deployment["spec"].get("replicas", 1) > 0
     return current and updated and condition(deployment, "Available")
 
 

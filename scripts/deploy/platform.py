@@ -55,7 +55,7 @@ class Platform:
             self.crds.upgrade()
         for release in (self.operator, self.monitoring):
             report(release.name)
-            if not release.current():
+            if not (release.current() and self._ready(release.name)):
                 release.upgrade()
         for _ in explain.patience(seconds=180):
             if not self._missing():

@@ -28,7 +28,7 @@ from deploy.capacity import needed
 from deploy.environments import Environment, command
 from deploy.exposed import Exposed
 from deploy.helm import Release
-from deploy.kube import OWNER, Kube, Object, condition, is_ours, namespace_object
+from deploy.kube import OWNER, Kube, Object, is_ours, namespace_object
 from deploy.platform import OPERATOR
 from deploy.stages import Report
 from lib.errors import UserError
@@ -322,7 +322,7 @@ class Workload(ABC):
     def _operated(self) -> bool:
         """Whether any Ray operator of the cluster is available."""
         found = self.kube.list("deployments", selector=f"app.kubernetes.io/name={OPERATOR}")
-        return any(condition(deployment, "Available") for deployment in found)
+        return any(one.get("status", {}).get("availableReplicas") for one in found)
 
     def command(self, target: str) -> str:
         """A make command for this workload."""

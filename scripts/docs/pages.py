@@ -7,6 +7,7 @@ the repository; those to nothing stay as they are, and the strict build refuses 
 from __future__ import annotations
 
 import ast
+import fnmatch
 import posixpath
 import re
 import subprocess
@@ -34,6 +35,30 @@ def tracked(pattern: str) -> list[str]:
     # A chart's folder charts/ has links to others, whose pages are there already.
     names = [name for name in said.stdout.splitlines() if (ROOT / name).is_file()]
     return [name for name in names if not name.startswith(".github/")]
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Name the pages that a pattern of the navigation stands for."""
+    pages = tracked("*.md")
+
+    def expanded(items: list[Any]) -> list[Any]:
+        found: list[Any] = []
+        for item in items:
+            if isinstance(item, dict):
+                found.append(
+                    {
+                        title: expanded(inner) if isinstance(inner, list) else inner
+                        for title, inner in item.items()
+                    }
+                )
+            elif "*" in item:
+                found += fnmatch.filter(pages, item)
+            else:
+                found.append(item)
+        return found
+
+    config["nav"] = expanded(config["nav"])
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -79,12 +80,14 @@ def push_images(registry: Registry) -> None:
 
 
 def _bake(words: list[str], settings: dict[str, str]) -> None:
+    probe = ["docker", "buildx", "version"]
+    run(probe, hint="install Docker with buildx, or: make deploy, which builds them without")
     command = ["docker", "buildx", "bake", "--file", "images/docker-bake.hcl", *words]
     environment = {**os.environ, **build_settings(), **settings}
     # Its progress is for those who wait.
     code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     if code != 0:
-        raise UserError("the images did not build", "docker buildx bake is shown above")
+        raise UserError(f"exit code {code} from: {shlex.join(command)}")
 
 
 def _pushed() -> list[dict[str, str]]:
@@ -169,7 +172,7 @@ def publish_charts(registry: Registry, root: Path = ROOT) -> dict[str, str]:
             there = registry.push_chart(made)
             registry.sign(name, there)
             print(f"pushed and signed {registry.address}/{tag}@{there}", flush=True)
-        elif digest(made) in registry.layers(tag):
+        elif digest(made) in registry.manifest(tag):
             made.unlink()  # what is left in the folder is new
             print(f"{registry.address}/{tag} is there already, and the same", flush=True)
         else:

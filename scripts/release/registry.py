@@ -50,7 +50,7 @@ class Registry:
             return None
         raise UserError(f"{self.address}/{name} cannot be looked up: {done.stderr.strip()}")
 
-    def layers(self, name: str) -> str:
+    def manifest(self, name: str) -> str:
         """The manifest of what has a name, as the registry has it."""
         return run(self._crane("manifest", f"{self.address}/{name}")).stdout
 

@@ -52,7 +52,8 @@ def main() -> None:
             provide(pick(arguments.names), groups, [], progress)
         elif arguments.command == "ready":
             groups = arguments.groups
-            provide(pick(groups), set(groups), groups, progress, quiet=True)
+            environments = [group for group in groups if group in venv.ENVIRONMENTS]
+            provide(pick(groups), set(groups), environments, progress, quiet=True)
         elif arguments.command == "venv":
             provide([], set(), [arguments.name], progress)
         elif arguments.command == "lock":

@@ -60,11 +60,19 @@ class Tool:
 
     @functools.cached_property
     def version(self) -> str:
-        """The version that the wrapper's go.mod requires, without its leading v."""
-        found = re.search(rf"^\s*(?:require )?{re.escape(self.module)} v(\S+)", self._gomod, re.M)
+        """The version that the wrapper's go.mod requires, without its leading v.
+
+        Go cannot name the release 5.2.0 of a module whose path does not end in /v5. Of those
+        go.mod requires a commit, with a remark: `// indirect; release 5.2.0`.
+        """
+        found = re.search(
+            rf"^\s*(?:require )?{re.escape(self.module)} v(\S+)(?:.*; release (\S+))?",
+            self._gomod,
+            re.M,
+        )
         if not found:
             raise UserError(f"{self.folder / 'go.mod'} does not require {self.module}")
-        return found[1]
+        return found[2] or found[1]
 
     @functools.cached_property
     def go(self) -> tuple[int, ...]:
@@ -241,12 +249,74 @@ TOOLS: tuple[Tool, ...] = (
         groups=("dev",),
         binaries={"actionlint": ("-version",)},
     ),
+    Tool(
+        name="registry",
+        module="github.com/distribution/distribution/v3",
+        groups=("release",),
+        binaries={"registry": ("--version",)},
+    ),
+    Tool(
+        name="crane",
+        module="github.com/google/go-containerregistry",
+        groups=("release",),
+        binaries={"crane": ("version",)},
+    ),
+    Tool(
+        name="cosign",
+        module="github.com/sigstore/cosign/v3",
+        groups=("release",),
+        binaries={"cosign": ("version",)},
+        stamps={"sigs.k8s.io/release-utils/version.gitVersion": "v{version}"},
+    ),
+    Tool(
+        name="terraform-docs",
+        module="github.com/terraform-docs/terraform-docs",
+        groups=("cloud",),
+        binaries={"terraform-docs": ("--version",)},
+    ),
+    Tool(
+        name="tflint",
+        module="github.com/terraform-linters/tflint",
+        groups=("cloud",),
+        binaries={"tflint": ("--version",)},
+    ),
+    Tool(
+        name="opentofu",
+        module="github.com/opentofu/opentofu",
+        groups=("cloud",),
+        binaries={"tofu": ("version",)},
+        stamps={"github.com/opentofu/opentofu/version.dev": "no"},
+    ),
+    Tool(
+        name="terraform",
+        module="github.com/hashicorp/terraform",
+        groups=("cloud",),
+        binaries={"terraform": ("version",)},
+        stamps={"github.com/hashicorp/terraform/version.dev": "no"},
+    ),
+    Tool(
+        name="terraform-provider-azurerm",
+        module="github.com/hashicorp/terraform-provider-azurerm",
+        groups=("cloud",),
+        binaries={"terraform-provider-azurerm": None},
+        stamps={
+            "github.com/hashicorp/terraform-provider-azurerm/version.ProviderVersion": "{version}"
+        },
+    ),
+    Tool(
+        name="syft",
+        module="github.com/anchore/syft",
+        groups=("release",),
+        binaries={"syft": ("--version",)},
+        stamps={"main.version": "{version}"},
+    ),
 )
 
 
-#: Who needs tools: `deploy` what a deployment takes, `dev` what the checks take. Each has a virtual
-#: environment of its name, and takes this many gigabytes from an empty cache, images included.
-GROUPS: Mapping[str, int] = {"deploy": 30, "dev": 15}
+#: Who needs tools: `deploy` what a deployment takes, `dev` what the checks take, `cloud` what those
+#: of Terraform take besides, `release` what publishes. Each takes this many gigabytes from an empty
+#: cache, images and the virtual environment of its name, where there is one, included.
+GROUPS: Mapping[str, int] = {"deploy": 30, "dev": 15, "cloud": 10, "release": 10}
 
 
 def pick(names: list[str]) -> list[Tool]:

@@ -11,6 +11,7 @@ from tools.venv import uv, uv_environment
 LOCKS = (
     "scripts/bootstrap", "scripts/requirements", "workloads/requirements", "requirements-dev",
     "images/mlflow/requirements", "docs/requirements", "tests/s3/requirements",
+    "tests/checkov/requirements", "tests/aws/requirements",
 )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ BOOTSTRAP = Environment("uv", ROOT / "scripts/bootstrap.lock", ROOT / ".tools/uv
 ENVIRONMENTS = {
     "deploy": Environment("deploy", ROOT / "scripts/requirements.lock", ROOT / ".venv"),
     "dev": Environment("dev", ROOT / "requirements-dev.lock", ROOT / ".venv-dev"),
+    "cloud": Environment("cloud", ROOT / "tests/checkov/requirements.lock", ROOT / ".venv-cloud"),
     # What the image of that name holds: made by the tests that run the server as a process.
     "mlflow": Environment(
         "mlflow", ROOT / "images/mlflow/requirements.lock", ROOT / ".venv-mlflow"
@@ -57,6 +58,8 @@ ENVIRONMENTS = {
     "docs": Environment("docs", ROOT / "docs/requirements.lock", ROOT / ".venv-docs"),
     # The S3 server of the tests, likewise.
     "s3": Environment("s3", ROOT / "tests/s3/requirements.lock", ROOT / ".venv-s3"),
+    # Their AWS account.
+    "aws": Environment("aws", ROOT / "tests/aws/requirements.lock", ROOT / ".venv-aws"),
 }
 
 

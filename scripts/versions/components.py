@@ -109,7 +109,8 @@ class Component:
             if not found:
                 yield f"{FILE.name}: {self.name}: nothing fits {text!r}: remove it"
         for glob, text in self.lines.items():
-            chosen = fnmatch.filter(files, glob)
+            depth = glob.count("/")  # a star is a part of a path
+            chosen = [one for one in fnmatch.filter(files, glob) if one.count("/") == depth]
             for name in chosen or [glob]:
                 matches = list(_matches(self._pattern(text), files.get(name, "")))
                 if not matches:

@@ -135,7 +135,7 @@ module "registry" {
   tags                = local.tags
   sku                 = var.registry.sku
   private             = var.registry.private
-  pullers             = { nodes = module.cluster.kubelet_principal_id }
+  pullers             = { nodes = module.cluster.nodes_principal_id }
   pushers             = local.me
   own_key             = lookup(module.vault.keys, "registry", null)
 }

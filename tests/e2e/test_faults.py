@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from support import Deployed, eventually, make, reached, result
 
-from deploy.helm import CHARTS
 from lib.paths import ROOT, tool
 
 pytestmark = pytest.mark.full
@@ -35,22 +34,6 @@ def test_helm_test_passes(deployed: Deployed, release: str) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("scenario", sorted((CHARTS / "ray-cluster" / "ci").glob("*.yaml")))
-def test_the_api_server_takes_each_scenario(deployed: Deployed, scenario: Path) -> None:
-    files = [ROOT / "environments" / "local" / "values.yaml", ROOT / ".local" / "values.yaml"]
-    words = [word for path in [*files, scenario] for word in ("--values", str(path))]
-    done = subprocess.run(
-        [
-            tool("helm"), "--kubeconfig", str(deployed.kube.kubeconfig), "install", "scenario",
-            str(CHARTS / "ray-cluster"), "--dry-run=server", *words,
-            # of the kinds that no cluster has by itself: no Prometheus operator is deployed here
-            "--set", "monitoring.podMonitor=false",
-        ],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
 
 
 def test_two_lost_workers_and_then_a_lost_head(deployed: Deployed, tmp_path: Path) -> None:

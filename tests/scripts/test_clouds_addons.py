@@ -13,6 +13,9 @@ from clouds.addons import AddOn, chosen, filled, load, up
 from lib.errors import UserError
 from lib.paths import ROOT
 
+# Each command of the fake world is a process of its own.
+pytestmark = pytest.mark.slow
+
 PLACES = sorted((ROOT / "environments").glob("*/addons.yaml"))
 
 OUTPUTS: dict[str, Any] = {

@@ -11,6 +11,9 @@ from cloud_world import World
 
 from clouds import existing
 
+# Each command of the fake world is a process of its own.
+pytestmark = pytest.mark.slow
+
 Make = Callable[[str], World]
 
 IMAGES = ("--images", "ghcr.io/example/rayworks:1.2.3")

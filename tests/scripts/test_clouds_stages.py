@@ -16,6 +16,9 @@ import yaml
 from cloud_world import AKS, EKS, SUBSCRIPTION, World, resource
 from support import eventually
 
+# Each command of the fake world is a process of its own.
+pytestmark = pytest.mark.slow
+
 Make = Callable[[str], World]
 
 HELLO = ("--workload", "hello")

@@ -21,7 +21,7 @@ from deploy import access, explain, workloads
 from deploy.capacity import Needs, needed, quantity
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.kube import Kube, condition
+from deploy.kube import Kube, available, condition
 from deploy.stages import Progress, Report, run_stages, undo_stages
 from deploy.workloads import Description, Job, Service, StandingCluster, descriptions, merged
 from lib.errors import UserError
@@ -325,6 +325,25 @@ def test_condition() -> None:
     assert not condition(obj, "Available")
     obj["status"]["conditions"][0]["status"] = "True"
     assert condition(obj, "Available")
+
+
+@pytest.mark.parametrize(("replicas", "updated", "seen", "up"), [
+    (1, 1, 2, True), (2, 1, 2, False), (1, 1, 1, False), (0, 0, 2, False),
+])  # fmt: skip
+def test_a_deployment_is_available_as_it_was_asked_for(
+    replicas: int, updated: int, seen: int, up: bool
+) -> None:
+    deployment = {
+        "metadata": {"generation": 2},
+        "spec": {"replicas": replicas},
+        "status": {
+            "observedGeneration": seen,
+            "updatedReplicas": updated,
+            # Kubernetes says so also of a Deployment without replicas.
+            "conditions": [{"type": "Available", "status": "True"}],
+        },
+    }
+    assert available(deployment) == up
 
 
 def test_packed_takes_what_git_would_take(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ MACHINES = {
 KUBE_CPU = {1: 0.06, 2: 0.1, 4: 0.14, 8: 0.18, 16: 0.26, 32: 0.42, 64: 0.74}
 #: Pods that a node of ours may hold; AKS keeps back 20 MB for each and 50 MB, and 100 MiB.
 MAX_PODS = 50
-#: What runs on each node asks for, estimated with some room: Cilium and its IPAM, three CSI drivers,
+#: What runs on each node asks for, estimated with some room: Cilium, its IPAM, three CSI drivers,
 #: the agents for metrics and for logs, and on GPU nodes device plugin and exporter.
 DAEMONS_CPU, DAEMONS_GIB = 0.7, 1.3
 #: Of the memory that a size has by name, the kernel takes this part before Kubernetes sees it.

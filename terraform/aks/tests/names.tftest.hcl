@@ -73,7 +73,7 @@ run "tags" {
   }
 
   assert {
-    condition     = output.tags == tomap({ cost-center = "42", rayworks-deployment = "lab" })
+    condition     = output.tags["cost-center"] == "42" && output.tags["rayworks-deployment"] == "lab"
     error_message = "The deployment's own tag cannot be lost."
   }
 }

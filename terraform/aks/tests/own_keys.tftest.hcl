@@ -24,7 +24,7 @@ run "on" {
   }
 
   assert {
-    condition     = keys(module.vault.keys) == tolist(["disks", "redis", "registry", "storage"])
+    condition     = toset(keys(module.vault.keys)) == toset(["disks", "redis", "registry", "storage"])
     error_message = "Disks, Redis, images and storage have a key each."
   }
 }

@@ -18,7 +18,7 @@ run "defaults" {
   command = plan
 
   assert {
-    condition     = keys(module.node_pools.machines) == tolist(["cpu", "gpu", "memory"])
+    condition     = toset(keys(module.node_pools.machines)) == toset(["cpu", "gpu", "memory"])
     error_message = "There are pools for CPUs, memory and GPUs."
   }
 

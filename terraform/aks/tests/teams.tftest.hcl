@@ -25,7 +25,7 @@ run "two" {
   }
 
   assert {
-    condition     = output.node_pools["red"].taints == ["rayworks.io/team=red:NoSchedule"] && output.node_pools["spot-red"].spot
+    condition     = output.node_pools["red"].taints == tolist(["rayworks.io/team=red:NoSchedule"]) && output.node_pools["spot-red"].spot
     error_message = "Red has machines that keep others out, spot ones among them."
   }
 

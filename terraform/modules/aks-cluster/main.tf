@@ -25,6 +25,23 @@ resource "azurerm_role_assignment" "network" {
   skip_service_principal_aad_check = true
 }
 
+# Nodes pull images as this one.
+resource "azurerm_user_assigned_identity" "nodes" {
+  name                = "id-${var.name}-nodes"
+  location            = var.region
+  resource_group_name = var.resource_group_name
+  tags                = var.tags
+}
+
+# To hand it to the nodes.
+resource "azurerm_role_assignment" "nodes" {
+  scope                            = azurerm_user_assigned_identity.nodes.id
+  role_definition_name             = "Managed Identity Operator"
+  principal_id                     = azurerm_user_assigned_identity.cluster.principal_id
+  principal_type                   = "ServicePrincipal"
+  skip_service_principal_aad_check = true
+}
+
 # To encrypt disks that volumes ask for.
 resource "azurerm_role_assignment" "disks" {
   count = var.own_keys == null ? 0 : 1
@@ -102,6 +119,12 @@ resource "azurerm_kubernetes_cluster" "this" {
   identity {
     type         = "UserAssigned"
     identity_ids = [azurerm_user_assigned_identity.cluster.id]
+  }
+
+  kubelet_identity {
+    client_id                 = azurerm_user_assigned_identity.nodes.client_id
+    object_id                 = azurerm_user_assigned_identity.nodes.principal_id
+    user_assigned_identity_id = azurerm_user_assigned_identity.nodes.id
   }
 
   azure_active_directory_role_based_access_control {
@@ -189,6 +212,7 @@ resource "azurerm_kubernetes_cluster" "this" {
 
   depends_on = [
     azurerm_role_assignment.network,
+    azurerm_role_assignment.nodes,
     azurerm_role_assignment.disks,
   ]
 }

@@ -13,9 +13,9 @@ output "oidc_issuer_url" {
   value       = azurerm_kubernetes_cluster.this.oidc_issuer_url
 }
 
-output "kubelet_principal_id" {
-  description = "Principal that pulls images."
-  value       = azurerm_kubernetes_cluster.this.kubelet_identity[0].object_id
+output "nodes_principal_id" {
+  description = "Principal as which nodes pull images."
+  value       = azurerm_user_assigned_identity.nodes.principal_id
 }
 
 output "identity_principal_id" {
@@ -23,10 +23,6 @@ output "identity_principal_id" {
   value       = azurerm_user_assigned_identity.cluster.principal_id
 }
 
-output "node_resource_group" {
-  description = "Resource group of nodes, disks and load balancers."
-  value       = azurerm_kubernetes_cluster.this.node_resource_group
-}
 
 output "get_credentials_command" {
   description = "Command that writes a kubeconfig to the file `$KUBECONFIG`, for who is logged in to Azure."

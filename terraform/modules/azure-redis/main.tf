@@ -38,7 +38,7 @@ resource "azurerm_managed_redis" "this" {
     for_each = var.own_key == null ? [] : [var.own_key]
 
     content {
-      key_vault_key_id          = customer_managed_key.value.key_id
+      key_vault_key_id          = customer_managed_key.value.version_id
       user_assigned_identity_id = customer_managed_key.value.identity_id
     }
   }

@@ -42,9 +42,9 @@ variable "high_availability" {
 }
 
 variable "own_key" {
-  description = "Key of one's own: `key_id` and `identity_id` of who may use it. Null means Microsoft's."
+  description = "Key of one's own: `version_id`, of a version, since Redis does not follow by itself, and `identity_id` of who may use it. Null means Microsoft's."
   type = object({
-    key_id      = string
+    version_id  = string
     identity_id = string
   })
   default = null

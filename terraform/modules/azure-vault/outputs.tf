@@ -14,10 +14,11 @@ output "uri" {
 }
 
 output "keys" {
-  description = "By what they encrypt: `key_id`, without a version, and the identity that may use it, `identity_id` and `client_id`."
+  description = "By what they encrypt: `key_id` without a version, `version_id` with the newest one, and the identity that may use it, `identity_id` and `client_id`."
   value = {
     for name, one in azurerm_key_vault_key.this : name => {
       key_id      = one.versionless_id
+      version_id  = one.id
       identity_id = azurerm_user_assigned_identity.keys[0].id
       client_id   = azurerm_user_assigned_identity.keys[0].client_id
     }

@@ -65,14 +65,8 @@ mock_provider "azurerm" {
 
   mock_resource "azurerm_kubernetes_cluster" {
     defaults = {
-      id                  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks/providers/Microsoft.ContainerService/managedClusters/aks-rayworks"
-      oidc_issuer_url     = "https://westus3.oic.prod-aks.azure.com/11111111-1111-1111-1111-111111111111/66666666-6666-6666-6666-666666666666/"
-      node_resource_group = "rg-rayworks-nodes"
-      kubelet_identity = [{
-        client_id                 = "77777777-7777-7777-7777-777777777777"
-        object_id                 = "88888888-8888-8888-8888-888888888888"
-        user_assigned_identity_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks-nodes/providers/Microsoft.ManagedIdentity/userAssignedIdentities/agentpool"
-      }]
+      id              = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks/providers/Microsoft.ContainerService/managedClusters/aks-rayworks"
+      oidc_issuer_url = "https://westus3.oic.prod-aks.azure.com/11111111-1111-1111-1111-111111111111/66666666-6666-6666-6666-666666666666/"
     }
   }
 

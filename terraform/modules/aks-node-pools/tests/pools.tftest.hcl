@@ -88,7 +88,7 @@ run "auto" {
   }
 
   assert {
-    condition     = length(azurerm_kubernetes_cluster_node_pool.this) == 0 && keys(output.machines) == tolist(["cpu", "gpu", "spot-cpu"])
+    condition     = length(azurerm_kubernetes_cluster_node_pool.this) == 0 && toset(keys(output.machines)) == toset(["cpu", "gpu", "spot-cpu"])
     error_message = "No node pools are made, and all are described."
   }
 }

@@ -25,7 +25,7 @@ run "one" {
   }
 
   assert {
-    condition     = keys(azurerm_private_dns_zone_virtual_network_link.this) == tolist(["privatelink.blob.core.windows.net"])
+    condition     = toset(keys(azurerm_private_dns_zone_virtual_network_link.this)) == toset(["privatelink.blob.core.windows.net"])
     error_message = "Its name is resolved in the network."
   }
 }

@@ -26,13 +26,13 @@ run "own_key" {
 
   variables {
     own_key = {
-      key_id      = "https://kvrayworks.vault.azure.net/keys/redis"
+      version_id  = "https://kvrayworks.vault.azure.net/keys/redis/0123456789abcdef0123456789abcdef"
       identity_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-rayworks/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-keys"
     }
   }
 
   assert {
-    condition     = azurerm_managed_redis.this.customer_managed_key[0].key_vault_key_id == "https://kvrayworks.vault.azure.net/keys/redis"
+    condition     = azurerm_managed_redis.this.customer_managed_key[0].key_vault_key_id == "https://kvrayworks.vault.azure.net/keys/redis/0123456789abcdef0123456789abcdef"
     error_message = "It is encrypted with the key."
   }
 }

@@ -1,0 +1,1 @@
+"""Terraform of the clouds: checks, generated files, and the providers that both stand on."""
