@@ -41,8 +41,7 @@ def test_what_is_asked_before(aws: Aws) -> None:
     # moto knows no quotas of EC2, as a login that may not ask for them
     assert room.unknown == ["on-demand Standard (A, C, D, H, I, M, R, T, Z) instances"]
     (vpcs,) = room.quotas
-    assert vpcs.name == "VPCs"
-    assert vpcs.limit > vpcs.used
+    assert (vpcs.name, vpcs.limit, vpcs.used, vpcs.least) == ("VPCs", 5, 1, 1)
     aws.aws.text(
         "s3api", "create-bucket", "--bucket", "mine", "--region", REGION,
         "--create-bucket-configuration", f"LocationConstraint={REGION}",

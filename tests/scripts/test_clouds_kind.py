@@ -120,6 +120,7 @@ def test_every_node_has_the_folder_that_volumes_are_made_in(there: World) -> Non
     assert pools == {None, "head", "cpu"}
 
 
+@pytest.mark.slow
 def test_again_and_away(there: World) -> None:
     assert there.deploy().returncode == 0
     there.calls()
@@ -138,6 +139,7 @@ def test_again_and_away(there: World) -> None:
     assert not (there.project / ".kube" / "kind").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_goes_on(there: World) -> None:
     there.fail("docker network connect", "Error response from daemon: network kind not found")
     done = there.deploy()

@@ -18,6 +18,8 @@ MACHINES: dict[str, dict[str, Any]] = {
 }
 PRICES = {"one": 4.0, "eight": 30.0}
 
+SIZES, LISTED = cost.sizes, cost.listed
+
 
 @pytest.fixture(autouse=True)
 def _table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +149,23 @@ def test_a_size_without_a_price_is_named() -> None:
 def test_prices_of_what_is_no_node(kind: str, values: dict[str, Any], price: float) -> None:
     found = cost.estimate(Provider({}), "r", [], [{"type": kind, "values": values}])  # type: ignore[arg-type]
     assert found.least == pytest.approx(price)
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "price"),
+    [
+        ("azure", "Standard_D4s_v5", 0.192),
+        ("azure", "Standard_E16s_v5", 1.008),
+        ("azure", "Standard_NC24ads_A100_v4", 3.673),
+        ("aws", "m5.12xlarge", 2.304),
+        ("aws", "r5.4xlarge", 1.008),
+        ("aws", "g4dn.4xlarge", 1.204),
+        ("aws", "m5d.xlarge", None),
+        ("aws", "no.such", None),
+    ],
+)
+def test_the_table_has_the_sizes_that_are_defaults(
+    monkeypatch: pytest.MonkeyPatch, provider: str, name: str, price: float | None
+) -> None:
+    monkeypatch.setattr(cost, "sizes", SIZES)
+    assert LISTED(provider, name) == (None if price is None else pytest.approx(price))

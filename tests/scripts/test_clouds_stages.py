@@ -105,6 +105,7 @@ def test_what_a_namespace_gets_of_the_cloud(deployed: World) -> None:
     assert account["annotations"] == {"client": "1234"}
 
 
+@pytest.mark.slow
 def test_rays_dashboards_go_into_the_clouds_grafana(world: Make) -> None:
     there = world("aks")
     assert there.deploy().returncode == 0
@@ -330,6 +331,7 @@ def test_an_apply_that_fails_half_way_goes_on_from_there(world: Make) -> None:
     assert rayjob(there) == "SUCCEEDED"
 
 
+@pytest.mark.slow
 def test_an_apply_that_fails_half_way_can_be_taken_away(world: Make) -> None:
     there = world("eks")
     content = there.read()
@@ -388,6 +390,7 @@ def test_images_that_somebody_has_pushed_need_no_engine(world: Make) -> None:
     assert stages(there.deploy().stdout, "=") == ALL
 
 
+@pytest.mark.slow
 def test_ctrl_c_reaches_terraform_once_and_the_next_run_goes_on(world: Make) -> None:
     there = world("aks")
     content = there.read()
@@ -456,6 +459,7 @@ def test_two_deployments_to_one_cloud_have_states_and_files_of_their_own(deploye
     assert (deployed.project / ".kube" / "aks-team-a.yaml").exists()
 
 
+@pytest.mark.slow
 def test_a_change_of_the_variables_is_planned_anew(deployed: World) -> None:
     (deployed.project / "terraform" / "aks" / "rayworks.tfvars").write_text('region = "x"\n')
     content = deployed.read()
