@@ -214,12 +214,17 @@ def plans() -> dict[str, Run]:
 
 
 @functools.cache
-def life() -> Life:
-    """One deployment with everything on, made, looked at, planned again, and destroyed."""
+def life(file_system: str = "efs") -> Life:
+    """One deployment with everything on, made, looked at, planned again, and destroyed.
+
+    Args:
+        file_system: `efs`, or `lustre`, for whose end the provider waits ten minutes.
+    """
     with account() as found:
         zone = found.ask("aws_zone.py", "example.org").strip()
         gateway = {"domain": "ray.example.org", "zone_id": zone, "email": "ops@example.org"}
-        chosen = {**SCENARIOS["everything"], "gateway": gateway}
+        storage = {"file_systems": [file_system], "delete_data": True}
+        chosen = {**SCENARIOS["everything"], "gateway": gateway, "storage": storage}
         before = found.inventory()
         found.terraform("apply", "-no-color", "-auto-approve", found.told(chosen))
         made = _made(json.loads(found.terraform("show", "-json")))

@@ -9,6 +9,11 @@ from eks_runs import life
 
 pytestmark = pytest.mark.cloud
 
+#: The life of a deployment; with Lustre it takes ten minutes more.
+lives = pytest.mark.parametrize(
+    "file_system", ["efs", pytest.param("lustre", marks=pytest.mark.full)]
+)
+
 #: What moto forgets of a resource, so that a second plan would set it again; found by trying.
 FORGOTTEN = {
     "aws_vpc_security_group_ingress_rule": {"description"},
@@ -19,30 +24,34 @@ FORGOTTEN = {
 DERIVED = {"tags_all", "id", "arn"}
 
 
-def test_it_is_made() -> None:
-    standing = life().standing
+@lives
+def test_it_is_made(file_system: str) -> None:
+    standing = life(file_system).standing
     assert len(standing["VPCs"]) == 1
     assert len(standing["subnets"]) == 6
     assert len(standing["NAT gateways"]) == 3
     assert standing["clusters"] == ["rayworks"]
     assert standing["buckets"] == ["rayworks-data-123456789012"]
     assert standing["repositories"] == ["rayworks/mlflow", "rayworks/operator", "rayworks/ray"]
-    for kind in ("Lustre", "EFS", "MemoryDB", "secrets", "state machines", "Prometheus", "budgets"):
+    system = {"efs": "EFS", "lustre": "Lustre"}[file_system]
+    for kind in (system, "MemoryDB", "secrets", "state machines", "Prometheus", "budgets"):
         assert len(standing[kind]) == 1, kind
 
 
-def test_a_second_run_changes_nothing() -> None:
+@lives
+def test_a_second_run_changes_nothing(file_system: str) -> None:
     changed = {
         address: (actions, attributes)
-        for address, (actions, attributes) in life().again.items()
+        for address, (actions, attributes) in life(file_system).again.items()
         if actions != "update"
         or attributes - DERIVED - FORGOTTEN.get(address.split(".")[-2].split("[")[0], set())
     }
     assert changed == {}
 
 
-def test_nothing_is_left() -> None:
-    assert life().after == life().before
+@lives
+def test_nothing_is_left(file_system: str) -> None:
+    assert life(file_system).after == life(file_system).before
 
 
 def test_everything_has_the_deployments_tag() -> None:

@@ -114,8 +114,8 @@ def test_what_was_made_becomes_objects(tmp_path: Path) -> None:
         },
         storageClass=add_ons["storage_classes"],
     )  # fmt: skip
-    volume = found["PersistentVolume", "lustre.fashion-mnist"]["spec"]
-    assert volume["csi"]["volumeAttributes"]["mountname"] == "rayworks"
+    made = life().made.resources["module.storage.aws_efs_file_system.this[0]"]
+    assert found["StorageClass", "rayworks-efs"]["parameters"]["fileSystemId"] == made["id"]
     assert {name for kind, name in found if kind == "NodePool"} == set(pools)
     balancer = found["EnvoyProxy", "rayworks"]["spec"]["provider"]["kubernetes"]["envoyService"]
     allocations = balancer["annotations"][
