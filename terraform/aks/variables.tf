@@ -84,7 +84,7 @@ variable "private_cluster" {
 }
 
 variable "authorized_cidrs" {
-  description = "Addresses that may reach the API server, and the key vault, from the internet."
+  description = "Addresses that may reach the API server, unless it is private, and the key vault from the internet."
   type        = set(string)
   default     = []
 
@@ -221,6 +221,11 @@ variable "own_keys" {
   validation {
     condition     = !var.own_keys || var.registry.sku == "Premium"
     error_message = "own_keys needs registry.sku Premium, and it is ${var.registry.sku}: only that takes a key."
+  }
+
+  validation {
+    condition     = !var.own_keys || length(var.authorized_cidrs) > 0
+    error_message = "own_keys is true and authorized_cidrs is empty: keys are made by the vault's own API, which only those addresses reach. Name the one that Terraform runs at."
   }
 }
 

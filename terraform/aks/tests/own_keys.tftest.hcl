@@ -38,3 +38,16 @@ run "a_registry_that_takes_none" {
 
   expect_failures = [var.own_keys]
 }
+
+run "a_vault_that_nobody_reaches" {
+  command = plan
+
+  variables {
+    own_keys         = true
+    registry         = { sku = "Premium" }
+    private_cluster  = true
+    authorized_cidrs = []
+  }
+
+  expect_failures = [var.own_keys]
+}

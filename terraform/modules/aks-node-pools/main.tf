@@ -59,7 +59,7 @@ resource "azurerm_kubernetes_cluster_node_pool" "this" {
   for_each = var.node_provisioning == "pools" ? merge(local.regular, local.spot) : {}
 
   name                        = replace(each.key, "-", "")
-  temporary_name_for_rotation = "${substr(replace(each.key, "-", ""), 0, 9)}tmp"
+  temporary_name_for_rotation = "tmp${substr(sha256(each.key), 0, 8)}"
   kubernetes_cluster_id       = var.cluster_id
   mode                        = "User"
   vnet_subnet_id              = var.subnet_id

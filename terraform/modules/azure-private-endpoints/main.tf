@@ -5,8 +5,6 @@
  * writes the links of DNS zones otherwise.
  */
 
-# azurerm 4 names the zone of a link by `private_dns_zone_name`, azurerm 5 by `private_dns_zone_id`, and neither knows
-# the other's: this module is for 5.
 locals {
   zones = toset([for one in values(var.endpoints) : one.zone])
 }
