@@ -10,6 +10,7 @@ resource "azurerm_container_registry" "this" {
   #checkov:skip=CKV_AZURE_164: azurerm 5 knows no trust policy any more, which Azure retires
   #checkov:skip=CKV_AZURE_165: the cluster is in one region, and so are its images
   #checkov:skip=CKV_AZURE_166: a quarantine holds images until a scanner lets them go, and there is none here
+  #checkov:skip=CKV_AZURE_237: data endpoints need sku Premium; variable private turns them on
   #checkov:skip=CKV_AZURE_233: only some regions have zones, and it cannot be changed later
 
   name                = var.name
