@@ -13,9 +13,6 @@ from clouds.addons import AddOn, chosen, filled, load, up
 from lib.errors import UserError
 from lib.paths import ROOT
 
-# Each command of the fake world is a process of its own.
-pytestmark = pytest.mark.slow
-
 PLACES = sorted((ROOT / "environments").glob("*/addons.yaml"))
 
 OUTPUTS: dict[str, Any] = {
@@ -183,6 +180,7 @@ def test_when_an_object_is_up(found: dict[str, Any], is_up: bool) -> None:
     assert up(found) is is_up
 
 
+@pytest.mark.slow
 def test_one_of_somebody_else_is_left_as_it_is(deployed: World) -> None:
     content = deployed.read()
     content["releases"] = [
@@ -203,6 +201,7 @@ def test_one_of_somebody_else_is_left_as_it_is(deployed: World) -> None:
     assert "queues" in done.stdout
 
 
+@pytest.mark.slow
 def test_one_that_does_not_come_up_says_why(deployed: World) -> None:
     content = deployed.read()
     pulling = {"name": "c", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such"}}}

@@ -58,7 +58,6 @@ def test_platform_and_workload_on_a_cluster_that_is_there(there: World) -> None:
     assert "SUCCEEDED" in told.stdout
 
 
-@pytest.mark.slow
 def test_destroy_takes_away_what_was_installed_and_nothing_else(there: World) -> None:
     assert there.deploy(*config(there), *IMAGES).returncode == 0
     content = there.read()

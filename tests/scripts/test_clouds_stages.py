@@ -39,7 +39,7 @@ BEFORE = ["preflight", "cluster", "credentials", "images", "add-ons", "dashboard
 ALL = [*BEFORE, "platform", "workload"]
 
 
-@pytest.mark.parametrize("cloud", ["aks", pytest.param("eks", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cloud", ["aks", "eks"])
 def test_from_an_account_to_a_finished_job_and_back_to_nothing(world: Make, cloud: str) -> None:
     there = world(cloud)
     first = there.deploy()
@@ -105,7 +105,6 @@ def test_what_a_namespace_gets_of_the_cloud(deployed: World) -> None:
     assert account["annotations"] == {"client": "1234"}
 
 
-@pytest.mark.slow
 def test_rays_dashboards_go_into_the_clouds_grafana(world: Make) -> None:
     there = world("aks")
     assert there.deploy().returncode == 0
@@ -308,7 +307,6 @@ def test_nothing_is_made_unless_somebody_agrees(world: Make) -> None:
     assert there.made() == []
 
 
-@pytest.mark.slow
 def test_an_apply_that_fails_half_way_goes_on_from_there(world: Make) -> None:
     there = world("aks")
     content = there.read()
@@ -331,7 +329,6 @@ def test_an_apply_that_fails_half_way_goes_on_from_there(world: Make) -> None:
     assert rayjob(there) == "SUCCEEDED"
 
 
-@pytest.mark.slow
 def test_an_apply_that_fails_half_way_can_be_taken_away(world: Make) -> None:
     there = world("eks")
     content = there.read()
@@ -344,7 +341,6 @@ def test_an_apply_that_fails_half_way_can_be_taken_away(world: Make) -> None:
     assert there.read()["tagged"] == []
 
 
-@pytest.mark.slow
 def test_credentials_that_expire_on_the_way_are_told_as_such(world: Make) -> None:
     there = world("eks")
     said = "ExpiredToken: The security token included in the request is expired"
@@ -359,7 +355,6 @@ def test_credentials_that_expire_on_the_way_are_told_as_such(world: Make) -> Non
     assert sorted(stages(done.stdout, "=")) == sorted(BEFORE)
 
 
-@pytest.mark.slow
 def test_a_push_that_is_refused_says_how_to_go_on(world: Make) -> None:
     there = world("eks")
     said = "ERROR: failed to push: denied: requested access to the resource is denied"
@@ -374,7 +369,6 @@ def test_a_push_that_is_refused_says_how_to_go_on(world: Make) -> None:
     assert len(there.read()["registry"]) == 3
 
 
-@pytest.mark.slow
 def test_images_that_somebody_has_pushed_need_no_engine(world: Make) -> None:
     there = world("aks")
     (there.home / "bin" / "docker").unlink()
@@ -390,7 +384,6 @@ def test_images_that_somebody_has_pushed_need_no_engine(world: Make) -> None:
     assert stages(there.deploy().stdout, "=") == ALL
 
 
-@pytest.mark.slow
 def test_ctrl_c_reaches_terraform_once_and_the_next_run_goes_on(world: Make) -> None:
     there = world("aks")
     content = there.read()
@@ -442,7 +435,6 @@ def test_a_deployment_that_this_state_does_not_know_is_named(
     assert "the checkout that made it" in done.stderr
 
 
-@pytest.mark.slow
 def test_two_deployments_to_one_cloud_have_states_and_files_of_their_own(deployed: World) -> None:
     mine = deployed.project / "team-a.tfvars"
     mine.write_text('region = "westus3"\n')
@@ -459,7 +451,6 @@ def test_two_deployments_to_one_cloud_have_states_and_files_of_their_own(deploye
     assert (deployed.project / ".kube" / "aks-team-a.yaml").exists()
 
 
-@pytest.mark.slow
 def test_a_change_of_the_variables_is_planned_anew(deployed: World) -> None:
     (deployed.project / "terraform" / "aks" / "rayworks.tfvars").write_text('region = "x"\n')
     content = deployed.read()
