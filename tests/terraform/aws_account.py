@@ -6,7 +6,7 @@ applying terraform/eks to moto alone; each addition remembers what it was told a
 EKS         access entries and their policies, add-ons, pod identity associations, the security
             group that comes with a cluster, and some of its settings
 FSx         that a file system gets available, and its version; data repository associations
-EFS         setting the backup policy, deleting that of the file system
+EFS         a backup policy that is set, deleting the policy of a file system
 MemoryDB    access control lists
 Budgets     who is written to
 Route 53    that ids of zones begin with a Z
@@ -371,6 +371,13 @@ def put_backup_policy(self: Any) -> tuple[str, Json]:
     return json.dumps({"BackupPolicy": policy}), {"Content-Type": "application/json"}
 
 
+def describe_backup_policy(self: Any) -> tuple[str, Json]:
+    """GET …/file-systems/{FileSystemId}/backup-policy."""
+    system = self.efs_backend.file_systems_by_id[self._get_param("FileSystemId")]
+    policy = {"Status": "ENABLED" if system._backup else "DISABLED"}
+    return json.dumps({"BackupPolicy": policy}), {"Content-Type": "application/json"}
+
+
 def delete_file_system_policy(self: Any) -> tuple[str, Json]:
     """DELETE …/file-systems/{FileSystemId}/policy."""
     system = self.efs_backend.file_systems_by_id[self._get_param("FileSystemId")]
@@ -379,6 +386,7 @@ def delete_file_system_policy(self: Any) -> tuple[str, Json]:
 
 
 EFSResponse.put_backup_policy = put_backup_policy
+EFSResponse.describe_backup_policy = describe_backup_policy
 EFSResponse.delete_file_system_policy = delete_file_system_policy
 
 
