@@ -205,6 +205,12 @@ def test_what_init_has_left_in_the_checkout_does_not_count(place: Place) -> None
     assert (target / "charts").readlink() == place.root / "charts"
 
 
+def test_nothing_that_is_ignored_is_in_the_repository() -> None:
+    listing = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    listed = subprocess.run(listing, cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    assert listed.stdout == ""
+
+
 def test_one_folder_alone(place: Place) -> None:
     one = place.write("terraform/modules/one/main.tf").parent
     place.write("terraform/modules/one/examples/basic/main.tf")
