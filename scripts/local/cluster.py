@@ -473,7 +473,10 @@ def kill(name: str) -> None:
 def _on_host(pid: int) -> int:
     """The host's number of a daemon that has this one inside the box."""
     for candidate in cgroups.processes("node"):
-        status = Path(f"/proc/{candidate}/status").read_text()
+        try:
+            status = Path(f"/proc/{candidate}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # another process of the box, that ended since it was listed
         numbers = next(line for line in status.splitlines() if line.startswith("NSpid:"))
         if numbers.split()[-1] == str(pid):
             return candidate

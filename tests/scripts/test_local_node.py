@@ -3,6 +3,7 @@
 import configparser
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,14 @@ def test_missing_tools_and_packages_are_named(
         preflight.check_programs()
     assert error.value.hint is not None
     assert "apt-get install" in error.value.hint
+
+
+def test_a_daemon_is_found_among_processes_that_end_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    monkeypatch.setattr(cgroups, "processes", lambda child: [ended.pid, os.getpid()])
+    assert cluster._on_host(os.getpid()) == os.getpid()
+    with pytest.raises(UserError, match=f"process {ended.pid} of the box has ended"):
+        cluster._on_host(ended.pid)
