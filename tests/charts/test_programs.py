@@ -32,6 +32,9 @@ from cryptography.x509.oid import NameOID
 
 from lib.paths import tool
 
+# Each test starts a program or two.
+pytestmark = pytest.mark.slow
+
 CHARTS = Path(__file__).parents[2] / "charts"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 

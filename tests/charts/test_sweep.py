@@ -40,6 +40,7 @@ def test_the_charts_render_for_every_version_of_kubernetes_that_they_claim() -> 
     assert check.conform(conform.versions()) == []
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_examples(prover: Prover) -> None:
     first, second = (
         sweep.sweep(prover, ["ray-cluster"], 20, seed=5).manifests.values() for _ in range(2)
@@ -47,6 +48,7 @@ def test_the_same_seed_gives_the_same_examples(prover: Prover) -> None:
     assert list(map(str, first)) == list(map(str, second))
 
 
+@pytest.mark.slow
 def test_a_fault_is_found_and_made_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prover: Prover
 ) -> None:

@@ -97,6 +97,7 @@ def test_it_is_nobody_else(made: Path, name: str) -> None:
         handshake(made, name)
 
 
+@pytest.mark.slow
 def test_grpc_takes_an_authority_that_is_under_another(script: str, tmp_path: Path) -> None:
     """As cert-manager makes it by `tls.issuer`; what the one above has signed else does not."""
     above = authority()

@@ -67,6 +67,7 @@ def plain(line: str, there: World) -> str:
     return line.replace(str(there.project), "").replace(port, "5001")
 
 
+@pytest.mark.slow
 def test_the_sequence_of_commands(there: World) -> None:
     done = there.deploy()
     assert done.returncode == 0, done.stderr
@@ -106,6 +107,7 @@ def test_the_sequence_of_commands(there: World) -> None:
     assert "localhost:" in hosting["data"]["localRegistryHosting.v1"]
 
 
+@pytest.mark.slow
 def test_every_node_has_the_folder_that_volumes_are_made_in(there: World) -> None:
     assert there.deploy().returncode == 0
     config = yaml.safe_load(there.read()["docker"]["config"])

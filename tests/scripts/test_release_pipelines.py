@@ -32,6 +32,7 @@ def test_nothing_is_wrong_with_the_pipelines() -> None:
     assert pipelines.faults() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [

@@ -90,6 +90,7 @@ def test_steps_are_told(config: Config, images: Images) -> None:
     assert told == [(1, 1, 12), (2, 5, 12), (3, 9, 12)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model", ["rayworks.fashion_mnist.model:Classifier", "rayworks.mnist.model:Cnn"]
 )

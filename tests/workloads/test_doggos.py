@@ -176,6 +176,7 @@ def test_a_training_that_resumes_ends_as_one_that_does_not(make: Make, arrays: A
         assert torch.equal(again.best[name], weights)
 
 
+@pytest.mark.slow
 def test_two_ranks_train_the_numbers_of_one(make: Make, arrays: Arrays, tmp_path: Path) -> None:
     alone = Training(make(), arrays, 3, Place())
     alone.run(nothing)

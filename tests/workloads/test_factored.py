@@ -44,6 +44,7 @@ print("same")
 """
 
 
+@pytest.mark.slow
 def test_two_ranks_step_as_with_distributed_data_parallel() -> None:
     assert ranks.run(RANK) == ["same\n", "same\n"]
 

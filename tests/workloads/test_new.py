@@ -56,6 +56,7 @@ def run(checkout: Path) -> Callable[..., Done]:
     return call
 
 
+@pytest.mark.slow
 def test_what_it_writes_is_a_workload(checkout: Path, run: Callable[..., Done]) -> None:
     done = run("rayworks", "new", "my-job")
     assert done.returncode == 0, done.stderr
