@@ -201,9 +201,25 @@ def index_charts() -> None:
         if not os.environ.get(name):
             raise UserError(f"{name} is not set", "this is a job of the pipeline charts")
     owner, _, repository = os.environ["GITHUB_REPOSITORY"].partition("/")
+    run(["git", "-C", ROOT, "fetch", "origin", "gh-pages"], timeout=600)
     where: list[str | Path] = ["--owner", owner, "--git-repo", repository, "--package-path", folder]
-    run([tool("cr"), "upload", *where, "--commit", revision(), "--skip-existing"], timeout=600)
-    run([tool("cr"), "index", *where, "--index-path", DIST / "index.yaml", "--push"], timeout=600)
+    run(
+        [tool("cr"), "upload", *where, "--commit", revision(), "--skip-existing"],
+        cwd=ROOT,
+        timeout=600,
+    )
+    said = run(
+        [tool("cr"), "index", *where, "--index-path", DIST / "index.yaml", "--push"],
+        # A runner has no name to commit under.
+        env=_committer() | os.environ,
+        timeout=600,
+    )
+    print(said.stdout, end="")
+
+
+def _committer() -> dict[str, str]:
+    names = [f"GIT_{role}_{part}" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")]
+    return dict(zip(names, ["rayworks", "releases@users.noreply.github.com"] * 2, strict=True))
 
 
 def notes() -> str:

@@ -304,6 +304,13 @@ TOOLS: tuple[Tool, ...] = (
         },
     ),
     Tool(
+        name="chart-releaser",
+        module="github.com/helm/chart-releaser",
+        groups=("release",),
+        binaries={"cr": ("version",)},
+        stamps={"github.com/helm/chart-releaser/cr/cmd.Version": "v{version}"},
+    ),
+    Tool(
         name="syft",
         module="github.com/anchore/syft",
         groups=("release",),
