@@ -237,3 +237,11 @@ module "team" {
   members       = each.value.members
   own_key       = local.key
 }
+
+# The example's addresses are set aside for documentation: nobody has one.
+check "authorized_cidrs" {
+  assert {
+    condition     = var.private_cluster || anytrue([for cidr in var.authorized_cidrs : !can(regex("^(192\\.0\\.2|198\\.51\\.100|203\\.0\\.113)\\.", cidr))])
+    error_message = "authorized_cidrs has no address but the example's, so that nobody will reach the API server: put in your own (curl -4 https://icanhazip.com)."
+  }
+}

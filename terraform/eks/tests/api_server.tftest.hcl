@@ -50,6 +50,16 @@ run "no_network" {
   expect_failures = [var.authorized_cidrs]
 }
 
+run "the_examples" {
+  command = plan
+
+  variables {
+    authorized_cidrs = ["203.0.113.7/32"]
+  }
+
+  expect_failures = [check.authorized_cidrs]
+}
+
 run "everybody" {
   command = plan
 
