@@ -159,9 +159,12 @@ docs-publish: ready-docs ## The site as VERSION (a branch, or v1.2.3), on the br
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mike deploy --push --update-aliases $(VERSION) $(if $(filter v%,$(VERSION)),latest)
 
 ## Release it
-.PHONY: images images-push images-sbom images-publish charts-publish charts-index smoke release-notes release-dry-run
+.PHONY: images images-compare images-push images-sbom images-publish charts-publish charts-index smoke release-notes release-dry-run
 images: ready-dev ## All images for this machine's architecture, by Docker (TARGETS="ray operator")
 	@$(DEV) -m release images $(TARGETS)
+
+images-compare: ready-all ## Built twice on the local cluster: what differs, layers against images/budgets.yaml, times
+	@$(DEV) -m release images-compare $(TARGETS)
 
 images-push: ready-dev ## The same, into REGISTRY by digest and without a name
 	@$(DEV) -m release images-push

@@ -257,14 +257,21 @@ def build(names: Iterable[str], report: Report) -> dict[str, ImageRef]:
         raise UserError(
             "images are built inside the local cluster, and it is not up", "make cluster"
         )
-    builder = _Builder(node, report)
+    builder = Builder(node, report)
     with ThreadPoolExecutor(4) as pool:
         built = dict(zip(names, pool.map(builder.ensure, names), strict=True))
     builder.forget_old()
     return built
 
 
-class _Builder:
+def output(name: str) -> str:
+    """BuildKit's words for an image of the node's store."""
+    # Each layer lies in the store twice, unpacked and packed. The fastest zstd halves the second;
+    # gzip would take longer than the rest of the build.
+    return f"type=image,name={name},unpack=true,compression=zstd,compression-level=1"
+
+
+class Builder:
     """One round of builds: an image that several others stand on is built once."""
 
     def __init__(self, node: Box, report: Report) -> None:
@@ -285,6 +292,23 @@ class _Builder:
             return self.done[name]
 
     def _build(self, name: str, ref: ImageRef) -> None:
+        started = time.monotonic()
+        command = self.command(name, output(str(ref)))
+        self.report(f"image {name}: building {ref}")
+        self.follow(name, command)
+        if IMAGES[name].heavy:
+            # Downloads that no later build asks for: they lie in the layer, and in its blob.
+            run([*command[:3], "prune", "--filter", "type==exec.cachemount"], timeout=300)
+        self.report(f"image {name}: built in {time.monotonic() - started:.1f} s")
+
+    def command(self, name: str, target: str, *, whole: bool = False) -> list[str]:
+        """The command that builds an image, once what it stands on is in the store.
+
+        Args:
+            name: the image's.
+            target: what becomes of it, in BuildKit's words.
+            whole: with the stages that are images of their own.
+        """
         image = IMAGES[name]
         context = image.folder
         arguments = {}
@@ -297,7 +321,6 @@ class _Builder:
         contexts = {key: str(folder) for key, folder in image.contexts.items()}
         if image.binaries:
             contexts["tools"] = str(_binary(image.binaries[0]).parent)
-        started = time.monotonic()
         command = [
             tool("buildctl"),
             "--addr", f"unix://{self.node.path(layout.BUILDKIT_SOCKET)}",
@@ -308,14 +331,11 @@ class _Builder:
             "--opt", "image-resolve-mode=local",
             "--local", f"context={context}",
             "--local", f"dockerfile={image.folder}",
-            # Each layer lies in the store twice, unpacked and packed. The fastest zstd halves the
-            # second; gzip would take longer than the rest of the build.
-            "--output",
-            f"type=image,name={ref},unpack=true,compression=zstd,compression-level=1",
+            "--output", target,
         ]  # fmt: skip
         if image.stage:
             command += ["--opt", f"target={image.stage}"]
-        for stage, other in image.stages.items():
+        for stage, other in () if whole else image.stages.items():
             command += ["--opt", f"context:{stage}=docker-image://{self.ensure(other)}"]
         for key, folder in contexts.items():
             command += ["--local", f"{key}={folder}", "--opt", f"context:{key}=local:{key}"]
@@ -323,14 +343,9 @@ class _Builder:
             command += ["--opt", f"build-arg:{key}={value}"]
         if authorities := _certificate_authorities():
             command += ["--secret", f"id=ca,src={authorities}"]
-        self.report(f"image {name}: building {ref}")
-        self._follow(name, command)
-        if image.heavy:
-            # Downloads that no later build asks for: they lie in the layer, and in its blob.
-            run([*command[:3], "prune", "--filter", "type==exec.cachemount"], timeout=300)
-        self.report(f"image {name}: built in {time.monotonic() - started:.1f} s")
+        return command
 
-    def _follow(self, name: str, command: list[str]) -> None:
+    def follow(self, name: str, command: list[str]) -> None:
         """Run a build, reporting each step that it begins."""
         lines: list[str] = []
         seen: set[str] = set()

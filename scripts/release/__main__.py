@@ -98,6 +98,15 @@ def dry_run(cluster: bool) -> None:
 
 
 @cli.command()
+@click.argument("names", nargs=-1)
+def images_compare(names: tuple[str, ...]) -> None:
+    """Build images twice: what differs, layers by size, and how long it took."""
+    from release import compare  # the local cluster is for it only
+
+    compare.compare(list(names))
+
+
+@cli.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def bench_history(file: Path) -> None:
     """Add figures to the history, and fail where one is worse than the nights before."""

@@ -138,7 +138,7 @@ def test_old_versions_go_but_not_the_latest_nor_those_in_use(
     monkeypatch.setattr(images, "ctr", store.ctr)
     monkeypatch.setattr(images, "KEEP", 2)
     (sources / "images.json").write_text(json.dumps({"base": [OLD, OLDER, RUNNING]}))
-    builder = images._Builder(NODE, lambda _: None)
+    builder = images.Builder(NODE, lambda _: None)
     assert builder.ensure("base") == wanted
     before = set(store.images)
     builder.forget_old()
@@ -166,7 +166,7 @@ def test_a_new_version_of_something_heavy_replaces_the_old_with_all_that_stood_o
     )
     monkeypatch.setattr(images, "ctr", store.ctr)
     (sources / "images.json").write_text(json.dumps({"base": [OLD], "child": [OLD]}))
-    builder = images._Builder(NODE, lambda _: None)
+    builder = images.Builder(NODE, lambda _: None)
     builder.ensure("base")
     builder.ensure("child")
     builder.forget_old()
