@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from bench import embedding, images, language, pipeline, serve, startup, throughput
+from bench import embedding, images, language, pipeline, serve, startup, throughput, trees
 from lib.errors import exits_cleanly
 
 #: Each prints its table and returns its figures. The cluster that the last one starts would take
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "images": images.measure,
     "embedding": embedding.measure,
     "language": language.measure,
+    "trees": trees.measure,
     "startup": startup.measure,
 }
 
