@@ -51,15 +51,17 @@ def measure() -> dict[str, float]:
 
 def main() -> None:
     """Print the seconds of both, a line a round."""
+    from ray.data import DataContext
+
     from bench import source1
     from rayworks.common.cluster import connected
     from rayworks.common.storage import Store
-    from rayworks.common.table import Generated, blocks_for, quiet, written
+    from rayworks.common.table import Generated, blocks_for, written
     from rayworks.data_pipeline.pipeline import DATA, generate, process
 
     lines = []
     with tempfile.TemporaryDirectory() as folder, connected(verbose=False):
-        quiet(verbose=False)
+        DataContext.get_current().enable_progress_bars = False
         table = Generated(ROWS, 0, partial(generate, COLUMNS))
         for number in range(ROUNDS + 1):
             theirs = source1.seconds(f"{folder}/source1-{number}")

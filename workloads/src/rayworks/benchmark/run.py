@@ -17,7 +17,7 @@ from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit
 from rayworks.common.run import Run
 from rayworks.common.storage import Store
-from rayworks.common.table import Generated, blocks_for, failing, groups, quiet, write, written
+from rayworks.common.table import Generated, blocks_for, failing, groups, write, written
 from rayworks.common.training import begun
 
 #: The table's folder, under the run's; what it holds is told by the file.
@@ -72,7 +72,6 @@ def run(config: Run, benchmark: Benchmark, started: float) -> dict[str, Any]:
     moments = {"started": started}
     with begun(config) as (store, emit):
         with cluster.connected(verbose=config.verbose):
-            quiet(verbose=config.verbose)
             cluster.check_placeable(1, config.resources, config.placement_timeout, emit)
             _provide(benchmark.table, store, emit)
             moments["data"] = time.time()
@@ -121,6 +120,8 @@ def _provide(table: Generated, store: Store, emit: Emit) -> None:
 def _predict(config: Run, store: Store, make: Callable[[], Predictor], rows: int) -> float:
     """Share of the table's rows that are predicted rightly."""
     import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = config.verbose
 
     class Actor:
         """Reads row groups by their numbers, and predicts them."""

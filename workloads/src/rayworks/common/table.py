@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,6 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.dataset  # type: ignore[import-untyped]
 import ray
-import ray.data
 from pyarrow import parquet
 from ray.exceptions import RayError
 
@@ -75,14 +73,17 @@ class Generated:
         Returns:
             The rows.
         """
+        blocks = min(blocks, self.chunks)
+        edges = [self.chunks * number // blocks for number in range(blocks + 1)]
 
-        def row(numbers: dict[str, Any]) -> dict[str, Any]:
-            first, *_ = numbers["id"]
-            chunks = (self.chunk(int(number)) for number in numbers["id"])
-            return {name: [value] for name, value in act(int(first), chunks).items()}
+        # Tasks, and no dataset: a row each is all that comes back. The first second of a dataset's
+        # execution has one task at a time, until Ray Data knows what the cluster has.
+        @ray.remote
+        def row(first: int, end: int) -> Row:
+            return act(first, (self.chunk(number) for number in range(first, end)))
 
-        numbers = ray.data.range(self.chunks, override_num_blocks=min(blocks, self.chunks))
-        return numbers.map_batches(row, batch_size=None).take_all()
+        rows: list[Row] = ray.get([row.remote(*pair) for pair in itertools.pairwise(edges)])
+        return rows
 
 
 def blocks_for(table: Generated) -> int:
@@ -92,16 +93,9 @@ def blocks_for(table: Generated) -> int:
     return max(cpus, -(-table.rows * row // BLOCK))
 
 
-def quiet(*, verbose: bool) -> None:
-    """Have Ray Data keep its progress bars to itself: the commands tell their own."""
-    ray.data.DataContext.get_current().enable_progress_bars = verbose
-    if not verbose:
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-
-
 @contextlib.contextmanager
 def failing(what: str) -> Iterator[None]:
-    """Turn what Ray Data raises into words.
+    """Turn what Ray raises into words.
 
     Args:
         what: what did not work.

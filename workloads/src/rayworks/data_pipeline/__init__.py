@@ -1,1 +1,1 @@
-"""A table generated, normalised and written as Parquet by Ray Data, in bounded memory."""
+"""A table generated, normalised and written as Parquet by Ray's tasks, in bounded memory."""

@@ -28,7 +28,7 @@ NAME = "data-pipeline"
 @click.option("--smoke-test", is_flag=True, help="2,000 rows, to see that all works.")
 @job_options(NAME)
 def data_pipeline(smoke_test: bool, **options: Any) -> None:
-    """Generate a table, normalise its columns, and write it as Parquet with Ray Data.
+    """Generate a table, normalise its columns, and write it as Parquet, in Ray's tasks.
 
     Leaves the files in STORAGE_PATH/RUN_NAME/data, in place of those of a run before, and
     result.json with the number of rows that the files themselves tell.

@@ -22,7 +22,7 @@ from rayworks.common import cluster, report
 from rayworks.common.errors import UserError
 from rayworks.common.progress import Emit, reporter
 from rayworks.common.storage import Store
-from rayworks.common.table import Generated, Row, blocks_for, failing, quiet, write, written
+from rayworks.common.table import Generated, Row, blocks_for, failing, write, written
 from rayworks.data_pipeline.config import Config
 
 #: The folder of the files, under the run's.
@@ -83,7 +83,7 @@ def moments_of(columns: int, chunk: pa.Table) -> Moments:
 
 
 def partial_moments(columns: int, first: int, chunks: Iterator[pa.Table]) -> Row:
-    """The moments of a block's features, as a row of Ray Data."""
+    """The moments of a block's features, as a task returns them."""
     return asdict(combined(moments_of(columns, chunk) for chunk in chunks))
 
 
@@ -121,7 +121,6 @@ def run(config: Config, started: float) -> dict[str, Any]:
         emit = screen.emit
         store.delete("result.json")  # what is there is about to change
         report.configured(config, store, emit)
-        quiet(verbose=config.verbose)
         cluster.check_placeable(1, {"CPU": 1.0}, config.placement_timeout, emit)
         moments["placeable"] = time.time()
         table = Generated(config.rows, config.seed, partial(generate, config.columns))
