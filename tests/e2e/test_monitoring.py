@@ -96,7 +96,10 @@ WORK = """
             time.sleep(1)
             return batch
         with tempfile.TemporaryDirectory() as folder:
-            rows = ray.data.range(20000, override_num_blocks=20).map_batches(slow, num_cpus=0.1)
+            # Not all at once: each takes a process, and all of them this machine's cores.
+            rows = ray.data.range(20000, override_num_blocks=20).map_batches(
+                slow, num_cpus=0.1, concurrency=3
+            )
             for _ in rows.iter_batches(batch_size=1000):
                 pass
             rows.write_parquet(folder)
@@ -280,7 +283,7 @@ def head(kube: Kube, prometheus: Prometheus) -> Iterator[str]:
                 }
             }
         },
-        "head": {"size": "large", "rayStartParams": {"num-cpus": "8"}},
+        "head": {"size": "large", "rayStartParams": {"num-cpus": "3"}},
         "workers": {"web": {"pool": "cpu", "size": "small", "rayResources": {"web": 1}}},
         "objectStoreMemory": "200Mi",
     }
