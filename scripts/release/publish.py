@@ -201,7 +201,8 @@ def index_charts() -> None:
         if not os.environ.get(name):
             raise UserError(f"{name} is not set", "this is a job of the pipeline charts")
     owner, _, repository = os.environ["GITHUB_REPOSITORY"].partition("/")
-    run(["git", "-C", ROOT, "fetch", "origin", "gh-pages"], timeout=600)
+    branch = "+refs/heads/gh-pages:refs/remotes/origin/gh-pages"
+    run(["git", "-C", ROOT, "fetch", "origin", branch], timeout=600)
     where: list[str | Path] = ["--owner", owner, "--git-repo", repository, "--package-path", folder]
     run(
         [tool("cr"), "upload", *where, "--commit", revision(), "--skip-existing"],
@@ -212,6 +213,7 @@ def index_charts() -> None:
         [tool("cr"), "index", *where, "--index-path", DIST / "index.yaml", "--push"],
         # A runner has no name to commit under.
         env=_committer() | os.environ,
+        cwd=ROOT,
         timeout=600,
     )
     print(said.stdout, end="")

@@ -64,11 +64,10 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Git
     run(["git", "init", "-q", "--bare", "-b", "main", remote])
     run(["git", "init", "-q", "-b", "main", checkout])
     home = ["git", "-C", checkout]
-    address = "https://github.test/ours/charts.git"
-    # What goes to GitHub, with the token in the address or without, goes to the folder.
-    for prefix in ("https://x-access-token:token@github.test/ours/charts.git", address):
-        run([*home, "config", "--add", f"url.{remote}.insteadOf", prefix])
-    run([*home, "remote", "add", "origin", address])
+    run([*home, "remote", "add", "origin", remote])
+    # What goes to GitHub with the token in its address goes to the folder.
+    address = "github.test/ours/charts.git"
+    run([*home, "config", f"url.{remote}.insteadOf", f"https://x-access-token:token@{address}"])
     for branch in ("main", "gh-pages"):
         run([*home, "checkout", "-q", "--orphan", branch])
         (checkout / "index.html").write_text("the site")
@@ -76,6 +75,7 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Git
         run([*home, *PERSON, "commit", "-qm", "begin"])
         run([*home, "push", "-q", "origin", branch])
     run([*home, "checkout", "-q", "main"])
+    run([*home, "remote", "set-url", "--push", "origin", f"https://{address}"])
     for name in ("ray-job", "ray-crds"):
         package(Chart(ROOT / "charts" / name), tmp_path / "dist" / "charts")
     server = ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
