@@ -209,8 +209,8 @@ def _install(node: Box, place: Registry, digests: dict[str, str]) -> None:
     values = FOLDER / "values.yaml"
     values.write_text(yaml.safe_dump({"global": {"ray": {"images": {"registry": "", **named}}}}))
     here = environment("local")
-    smoke.smoke(place, [*here.values(), values])
+    smoke.smoke(place, [*here.values(), values], here.kubeconfig)
     pulled = [name for name in images.stored(node) if name.startswith(f"localhost:{port}/")]
     if len(pulled) < len(digests):
         raise UserError(f"the node has pulled {pulled or 'nothing'} from the registry")
-    smoke.remove()
+    smoke.remove(here.kubeconfig)

@@ -1,6 +1,6 @@
 """A published chart is one that installs: definitions, operator, and a job that ends SUCCEEDED.
 
-On whatever cluster the current kubeconfig names; from the checkout, or from a registry.
+From the checkout, or from a registry.
 """
 
 from __future__ import annotations
@@ -27,12 +27,22 @@ def _source(chart: str, registry: Registry | None) -> list[str | Path]:
     return [f"oci://{registry.address}/charts/{chart}", "--version", version, *plain]
 
 
-def smoke(registry: Registry | None = None, values: Sequence[Path] = ()) -> None:
+def _helm(kubeconfig: Path | None) -> list[str | Path]:
+    command: list[str | Path] = [tool("helm")]
+    return [*command, "--kubeconfig", kubeconfig] if kubeconfig else command
+
+
+def smoke(
+    registry: Registry | None = None,
+    values: Sequence[Path] = (),
+    kubeconfig: Path | None = None,
+) -> None:
     """Install KubeRay, run a job of the chart's own, and look at its end.
 
     Args:
         registry: where the charts come from; the checkout without.
         values: what the environment says (`global.ray`), for all three charts.
+        kubeconfig: of the cluster; the current one without.
 
     Raises:
         UserError: something was not installed, or the job did not end SUCCEEDED.
@@ -41,7 +51,7 @@ def smoke(registry: Registry | None = None, values: Sequence[Path] = ()) -> None
 
     def install(name: str, namespace: str, *words: str) -> None:
         begun = time.monotonic()
-        command = [tool("helm"), "upgrade", name, *_source(name, registry), "--install"]
+        command = [*_helm(kubeconfig), "upgrade", name, *_source(name, registry), "--install"]
         command += ["--namespace", namespace, "--create-namespace", *words]
         run(command, timeout=900)
         print(f"installed {name} in {time.monotonic() - begun:.0f} s", flush=True)
@@ -52,11 +62,12 @@ def smoke(registry: Registry | None = None, values: Sequence[Path] = ()) -> None
     install("ray-job", NAMESPACE, *given)
     begun = time.monotonic()
     # The chart's own test waits for the job, and fails with what it says.
-    test = [tool("helm"), "test", "ray-job", "--namespace", NAMESPACE]
+    test = [*_helm(kubeconfig), "test", "ray-job", "--namespace", NAMESPACE]
     run([*test, "--logs", "--timeout=15m"], timeout=1000)
     print(f"ray-job SUCCEEDED in {time.monotonic() - begun:.0f} s", flush=True)
 
 
-def remove() -> None:
+def remove(kubeconfig: Path | None = None) -> None:
     """Take the job away; the platform stays."""
-    run([tool("helm"), "uninstall", "ray-job", "--namespace", NAMESPACE, "--wait"], timeout=600)
+    command = [*_helm(kubeconfig), "uninstall", "ray-job", "--namespace", NAMESPACE, "--wait"]
+    run(command, timeout=600)
