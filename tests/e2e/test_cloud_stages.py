@@ -9,6 +9,7 @@ platform away.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +18,19 @@ import yaml
 from cloud_world import World
 from support import Deployed, make
 
+from charts.places import CHARTS
 from deploy.kube import Kube
-from lib.paths import LOCAL, ROOT
+from lib.paths import LOCAL, ROOT, tool
+from lib.shell import run
 from local import box, images, layout
+from local.box import Box
 
 pytestmark = [pytest.mark.full, pytest.mark.last]
 
 CLASS = "cloud-shared"
+
+#: Namespaces of the workloads.
+SPACES = ("cloud-job", "cloud-cluster")
 
 #: What the add-on stage installs: the cloud's class, by a chart of this repository.
 ADD_ONS = f"""
@@ -91,6 +98,7 @@ def there(
     found.write(content)
     node = box.running()
     assert node is not None
+    stand_in_for_prometheus(node)
     push = found.home / "push"
     push.write_text(PUSH.format(socket=node.path(layout.CONTAINERD_SOCKET)))
     push.chmod(0o755)
@@ -101,7 +109,19 @@ def there(
         yield found
     finally:
         found.run("destroy", "--yes", "--data", "delete", "--force")
+        for namespace in SPACES:
+            deployed.kube.run("delete", "namespace", namespace, "--ignore-not-found", timeout=300)
         label(deployed.kube, "rayworks.io/pool-")
+
+
+def stand_in_for_prometheus(node: Box) -> None:
+    """Give the local image the name of the public one, which no cloud's environment pushes."""
+    (local,) = images.build(["prometheus"], print).values()
+    text = run(
+        [tool("helm"), "template", "x", CHARTS / "ray-monitoring", "-n", "ray-system"]
+    ).stdout
+    (public,) = re.findall(r'image: "?(prom/prometheus:[^"\s]+)', text)
+    images.ctr(node, "images", "tag", "--force", str(local), f"docker.io/{public}")
 
 
 def label(kube: Kube, words: str) -> None:
@@ -133,7 +153,7 @@ def test_from_preflight_to_a_finished_job_and_back(
     values = tmp_path / "digits.yaml"
     # the data set that needs no network
     values.write_text(yaml.safe_dump({"env": {"DATASET": "digits"}}))
-    for namespace in ("cloud-job", "cloud-cluster"):
+    for namespace in SPACES:
         claim(kube, namespace, there.project / "environments" / there.cloud / "values.yaml")
     job = ("--workload", "fashion-mnist", "--namespace", "cloud-job", "--values", str(values))
     first = there.run("up", "--yes", *job)
@@ -167,8 +187,6 @@ def test_from_preflight_to_a_finished_job_and_back(
     assert kube.list("pvc", "cloud-job") == kube.list("pvc", "cloud-cluster") == []
     assert not [one for one in kube.list("pv") if one["spec"].get("storageClassName") == CLASS]
     assert there.read()["terraform"]["states"] == {"default": []}
-    for namespace in ("cloud-job", "cloud-cluster"):
-        kube.run("delete", "namespace", namespace, "--ignore-not-found", timeout=300)
 
 
 def test_the_images_that_stand_for_pushed_ones_are_there(there: World) -> None:
