@@ -7,6 +7,7 @@ there too, and the charts are installed from there, up to a job that ends SUCCEE
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -65,7 +66,10 @@ def registry(folder: Path, node: Box | None = None) -> Iterator[Registry]:
     command = [tool("registry"), "serve", str(folder / "config.yaml")]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            node.enter(command) if node else command, stdout=log, stderr=subprocess.STDOUT
+            node.enter(command) if node else command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
         )
     host = f"{node.address if node else '127.0.0.1'}:{port}"
     try:
