@@ -210,8 +210,10 @@ def _install(node: Box, place: Registry, digests: dict[str, str]) -> None:
         name: {"repository": f"localhost:{port}/rayworks/{name}", "tag": "", "digest": digest}
         for name, digest in digests.items()
     }
+    # The claim that the environment names is made by `make run`, which is not what is tried here.
+    ray = {"images": {"registry": "", **named}, "storage": {"claim": ""}}
     values = FOLDER / "values.yaml"
-    values.write_text(yaml.safe_dump({"global": {"ray": {"images": {"registry": "", **named}}}}))
+    values.write_text(yaml.safe_dump({"global": {"ray": ray}}))
     here = environment("local")
     smoke.smoke(place, [*here.values(), values], here.kubeconfig)
     pulled = [name for name in images.stored(node) if name.startswith(f"localhost:{port}/")]
