@@ -46,7 +46,7 @@ PUSH = """#!/bin/sh
 set -eu
 source=$(ctr --address {socket} --namespace k8s.io images list --quiet |
   grep -x "localhost/rayworks/$1:[0-9a-f]*" | head -n 1)
-[ -z "$source" ] || ctr --address {socket} --namespace k8s.io images tag --force "$source" "$2"
+[ -z "$source" ] || ctr --address {socket} --namespace k8s.io images tag "$source" "$2"
 """
 
 
@@ -98,6 +98,7 @@ def there(
     found.write(content)
     node = box.running()
     assert node is not None
+    forget_names(node)
     stand_in_for_prometheus(node)
     push = found.home / "push"
     push.write_text(PUSH.format(socket=node.path(layout.CONTAINERD_SOCKET)))
@@ -112,6 +113,21 @@ def there(
         for namespace in SPACES:
             deployed.kube.run("delete", "namespace", namespace, "--ignore-not-found", timeout=300)
         label(deployed.kube, "rayworks.io/pool-")
+        forget_names(node)
+
+
+#: Names of other registries that images of the node have got here.
+GIVEN = re.compile(r".*\.(azurecr\.io|amazonaws\.com)/|docker\.io/prom/")
+
+
+def forget_names(node: Box) -> None:
+    """Take back what images were called here.
+
+    A name that is given a second time is deleted and made again at once, and containerd's side for
+    the kubelet may take in the two in the other order.
+    """
+    for name in filter(GIVEN.match, images.stored(node)):
+        images.ctr(node, "images", "remove", "--sync", name)
 
 
 def stand_in_for_prometheus(node: Box) -> None:
@@ -121,7 +137,7 @@ def stand_in_for_prometheus(node: Box) -> None:
         [tool("helm"), "template", "x", CHARTS / "ray-monitoring", "-n", "ray-system"]
     ).stdout
     (public,) = re.findall(r'image: "?(prom/prometheus:[^"\s]+)', text)
-    images.ctr(node, "images", "tag", "--force", str(local), f"docker.io/{public}")
+    images.ctr(node, "images", "tag", str(local), f"docker.io/{public}")
 
 
 def label(kube: Kube, words: str) -> None:
