@@ -44,9 +44,9 @@ shared-storage:
 #: Gives an image of the local cluster the name under which it was pushed.
 PUSH = """#!/bin/sh
 set -eu
-source=$(ctr --address {socket} --namespace k8s.io images list --quiet |
-  grep -x "localhost/rayworks/$1:[0-9a-f]*" | head -n 1)
-[ -z "$source" ] || ctr --address {socket} --namespace k8s.io images tag "$source" "$2"
+images() {{ ctr --address {socket} --namespace k8s.io images "$@"; }}
+source=$(images list --quiet | grep -x "localhost/rayworks/$1:[0-9a-f]*" | head -n 1)
+[ -z "$source" ] || images list --quiet | grep -qx "$2" || images tag "$source" "$2"
 """
 
 
