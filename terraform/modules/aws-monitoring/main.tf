@@ -177,7 +177,8 @@ resource "aws_budgets_budget" "this" {
   # Only what bears this deployment's tag, once it is a cost allocation tag of the account.
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:rayworks-deployment$$${var.name}"]
+    # Not by ${}: a dollar before it would take its meaning.
+    values = [format("user:rayworks-deployment$%s", var.name)]
   }
 
   dynamic "notification" {

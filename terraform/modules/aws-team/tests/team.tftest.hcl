@@ -20,7 +20,7 @@ run "own_part" {
   }
 
   assert {
-    condition     = output.helm_values.global.ray.identity.serviceAccount == "ray" && output.helm_values.roles == {}
+    condition     = output.helm_values.global.ray.identity.serviceAccount == "ray" && length(output.helm_values.roles) == 0
     error_message = "Without members nobody has a role."
   }
 }
