@@ -143,9 +143,10 @@ module "lustre" {
   source = "../modules/aws-lustre"
   count  = local.lustre ? 1 : 0
 
-  name                     = var.name
-  vpc_id                   = module.network.vpc_id
-  subnet_id                = module.network.private_subnets[var.storage.lustre.zone == "" ? local.zones[0] : var.storage.lustre.zone]
+  name   = var.name
+  vpc_id = module.network.vpc_id
+  # A zone that is none of the network's is told by terraform_data.pools.
+  subnet_id                = lookup(module.network.private_subnets, var.storage.lustre.zone, module.network.private_subnets[local.zones[0]])
   client_security_group_id = module.cluster.security_group_id
   data_repository          = "s3://${module.storage.bucket}/export"
   deployment_type          = var.storage.lustre.deployment_type

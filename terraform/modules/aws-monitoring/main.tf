@@ -176,7 +176,7 @@ resource "aws_budgets_budget" "this" {
 
   # Only what bears this deployment's tag, once it is a cost allocation tag of the account.
   cost_filter {
-    name   = "TagKeyValue"
+    name = "TagKeyValue"
     # Not by ${}: a dollar before it would take its meaning.
     values = [format("user:rayworks-deployment$%s", var.name)]
   }
