@@ -152,12 +152,12 @@ module "node_groups" {
     for name, one in merge(local.regular, local.spots) : name => {
       instance_types = concat([one.size], one.alternatives)
       min            = one.min
-      # What is wrong with the two says terraform_data.pools, and it alone.
+      # What is wrong with these says terraform_data.pools, and it alone.
       max      = max(one.min, one.max, 1)
       spot     = one.spot
       gpu      = local.gpus[one.pool] > 0
       disk_gib = one.disk_gib
-      zones    = one.zones
+      zones    = setintersection(one.zones, local.zones)
       labels   = local.labels[name]
       taints   = one.taints
     } if var.node_provisioning == "pools" || name == "head"
