@@ -252,16 +252,25 @@ def build(names: Iterable[str], report: Report) -> dict[str, ImageRef]:
     for name in names:
         if name not in IMAGES:
             raise UserError(f"no image {name}", f"one of: {', '.join(IMAGES)}")
+    builder = Builder(place(), report)
+    with ThreadPoolExecutor(4) as pool:
+        built = dict(zip(names, pool.map(builder.ensure, names), strict=True))
+    builder.forget_old()
+    return built
+
+
+def place() -> Box:
+    """The local cluster, inside which images are built.
+
+    Raises:
+        UserError: it is not up.
+    """
     node = box.running()
     if node is None or not node.connects(layout.BUILDKIT_SOCKET):
         raise UserError(
             "images are built inside the local cluster, and it is not up", "make cluster"
         )
-    builder = Builder(node, report)
-    with ThreadPoolExecutor(4) as pool:
-        built = dict(zip(names, pool.map(builder.ensure, names), strict=True))
-    builder.forget_old()
-    return built
+    return node
 
 
 def output(name: str) -> str:

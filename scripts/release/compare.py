@@ -23,7 +23,7 @@ from rich.table import Table
 
 from lib.errors import UserError
 from lib.paths import ROOT
-from local import box, images
+from local import images
 from local.images import Builder
 from release.publish import DIST, build_settings
 
@@ -62,10 +62,7 @@ def compare(names: list[str]) -> None:
         UserError: the local cluster is not up; an image is not the same twice; or a layer is
             larger than its budget.
     """
-    node = box.running()
-    if node is None:
-        raise UserError("the local cluster is not up, and builds the images", "make cluster")
-    builder = Builder(node, lambda line: print(line, flush=True))
+    builder = Builder(images.place(), lambda line: print(line, flush=True))
     budgets = yaml.safe_load(BUDGETS.read_text())
     found, wrong = {}, []
     for name in names or NAMES:
@@ -193,10 +190,8 @@ def _own(name: str, layers: list[Layer], builder: Builder) -> list[Layer]:
     parent = images.IMAGES[name].parent
     if parent is None:
         return layers
-    below = images.ctr(builder.node, "images", "list", f"name=={builder.ensure(parent)}")
-    manifest = json.loads(
-        images.ctr(builder.node, "content", "get", below.splitlines()[1].split()[2])
-    )
+    below = images.stored_digests(builder.node)[str(builder.ensure(parent))]
+    manifest = json.loads(images.ctr(builder.node, "content", "get", below))
     return layers[len(manifest["layers"]) :]
 
 

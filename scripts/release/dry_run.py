@@ -24,7 +24,7 @@ from deploy.environments import environment
 from lib.errors import UserError
 from lib.paths import tool
 from lib.shell import run
-from local import box, images
+from local import images
 from local.box import Box
 from release import smoke
 from release.publish import DIST, describe, publish_charts, sign_image, version
@@ -182,9 +182,7 @@ def dry_run(*, cluster: bool) -> None:
     Raises:
         UserError: a step failed, or something that must be refused was not.
     """
-    node = box.running() if cluster else None
-    if cluster and node is None:
-        raise UserError("the local cluster is not up, and builds the images", "make cluster")
+    node = images.place() if cluster else None
     with registry(FOLDER, node) as place:
         _charts(place, FOLDER)
         if node is None:

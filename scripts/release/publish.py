@@ -18,6 +18,7 @@ from lib.errors import UserError
 from lib.paths import ROOT, tool
 from lib.shell import run
 from release.charts import all_charts, digest, faults, package
+from release.history import committer
 from release.registry import Registry
 from versions.table import table
 
@@ -211,17 +212,11 @@ def index_charts() -> None:
     )
     said = run(
         [tool("cr"), "index", *where, "--index-path", DIST / "index.yaml", "--push"],
-        # A runner has no name to commit under.
-        env=_committer() | os.environ,
+        env=committer("releases"),
         cwd=ROOT,
         timeout=600,
     )
     print(said.stdout, end="")
-
-
-def _committer() -> dict[str, str]:
-    names = [f"GIT_{role}_{part}" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")]
-    return dict(zip(names, ["rayworks", "releases@users.noreply.github.com"] * 2, strict=True))
 
 
 def notes() -> str:
