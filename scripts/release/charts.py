@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import subprocess
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -206,10 +205,3 @@ def _packaged(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
 def digest(path: Path) -> str:
     """A file's digest, as registries write it."""
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-
-
-def commit(root: Path = ROOT) -> str:
-    """The commit that is checked out."""
-    return subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
-    ).stdout.strip()
