@@ -14,7 +14,7 @@ from rich.table import Table
 
 from deploy.environments import environment
 from deploy.kube import Kube, Object
-from deploy.platform import Platform
+from deploy.platform import Monitoring, Platform
 from deploy.stages import Progress, run_stages
 from deploy.workloads import Job, workload
 from lib.errors import UserError
@@ -41,7 +41,7 @@ def measure() -> dict[str, float]:
         UserError: no image or no cluster can be had.
     """
     place = environment("local")
-    run_stages([*place.stages(), Platform(place)], Progress())
+    run_stages([*place.stages(), Platform(place), Monitoring(place)], Progress())
     kube = Kube(place.kubeconfig)
     job = workload(place, "fashion-mnist", NAMESPACE)
     if not isinstance(job, Job):

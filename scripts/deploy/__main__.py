@@ -19,7 +19,7 @@ from deploy.environments import Environment, environment
 from deploy.environments import command as command_of
 from deploy.kube import Kube
 from deploy.options import Options
-from deploy.platform import Platform
+from deploy.platform import Monitoring, Platform
 from deploy.stages import Progress, Stage, run_stages, undo_stages
 from deploy.workloads import (
     Job,
@@ -152,7 +152,7 @@ def _relative(path: Path) -> Path:
 def up(place: Environment, name: str, namespace: str | None, extra: tuple[Path, ...]) -> None:
     """Everything: cluster, images, platform, workload."""
     what = workload(place, name, namespace, extra)
-    _go([*place.stages(), Platform(place), what], what)
+    _go([*place.stages(), Platform(place), what, Monitoring(place)], what)
 
 
 @main.command()
@@ -213,7 +213,7 @@ def destroy(place: Environment) -> None:
 def _stage_rows(place: Environment) -> tuple[list[tuple[str, str]], bool]:
     """Stages, label and text; whether all are done."""
     rows: list[tuple[str, str]] = []
-    stages: list[Stage] = [*place.stages(), Platform(place)]
+    stages: list[Stage] = [*place.stages(), Platform(place), Monitoring(place)]
     complete = True
     for stage in stages:
         found = stage.check() if complete else None

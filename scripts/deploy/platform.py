@@ -1,4 +1,4 @@
-"""The platform stage: what a cluster gets once, before any workload."""
+"""What a cluster gets once: the stage before any workload, and the wait for what none needs."""
 
 from __future__ import annotations
 
@@ -27,48 +27,28 @@ class Platform:
         self.operator = Release(OPERATOR, "ray-operator", NAMESPACE, files, place.kubeconfig)
         self.monitoring = Release(MONITORING, "ray-monitoring", NAMESPACE, files, place.kubeconfig)
 
-    def _ready(self, name: str) -> bool:
-        deployment = self.kube.find("deployment", name, NAMESPACE)
-        if deployment is None:
-            # Where there is a Prometheus already, ray-monitoring has no pod of its own.
-            return name == MONITORING
-        return available(deployment)
-
     def check(self) -> str | None:
-        """All releases are what the checkout says, and what they run is available."""
+        """All releases are what the checkout says, and the operator is available."""
         releases = (self.crds, self.operator, self.monitoring)
-        if all(one.current() for one in releases) and not self._missing():
+        if all(one.current() for one in releases) and _available(self.kube, OPERATOR):
             return self._summary()
         return None
-
-    def _missing(self) -> list[str]:
-        return [name for name in (OPERATOR, MONITORING) if not self._ready(name)]
 
     def _summary(self) -> str:
         return f"CRDs, operator and monitoring in namespace {NAMESPACE}"
 
     def action(self, report: Report) -> str:
-        """Install or upgrade all, and wait until operator and Prometheus are available."""
+        """Install or upgrade all, and wait until the operator is available."""
         self.kube.apply(namespace_object(NAMESPACE))
         report("custom resource definitions")
         if not self.crds.current():
             self.crds.upgrade()
         for release in (self.operator, self.monitoring):
             report(release.name)
-            if not (release.current() and self._ready(release.name)):
+            if not (release.current() and _available(self.kube, release.name)):
                 release.upgrade()
-        for _ in explain.patience(seconds=180):
-            if not self._missing():
-                return self._summary()
-            pods = self.kube.list("pods", NAMESPACE, "app.kubernetes.io/part-of=rayworks")
-            if why := explain.trouble(self.kube, pods):
-                raise UserError(
-                    f"{', '.join(self._missing())} does not start:\n{why}", "make status"
-                )
-        reason = explain.namespace(self.kube, NAMESPACE)
-        raise UserError(
-            f"{', '.join(self._missing())} was not available within 180 s:\n{reason}", "make deploy"
-        )
+        _wait(self.kube, OPERATOR)
+        return self._summary()
 
     def undo(self, report: Report) -> str:
         """Remove all; the operator's chart refuses while there are Ray objects."""
@@ -81,3 +61,50 @@ class Platform:
         self.crds.uninstall()
         self.kube.run("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=120)
         return "removed"
+
+
+class Monitoring:
+    """The wait for the platform's Prometheus, behind the workload, which does not need it."""
+
+    name = "monitoring"
+
+    def __init__(self, place: Environment) -> None:
+        self.kube = Kube(place.kubeconfig)
+
+    def check(self) -> str | None:
+        """Prometheus is available, or the cluster has another one."""
+        return f"Prometheus in namespace {NAMESPACE}" if _available(self.kube, MONITORING) else None
+
+    def action(self, report: Report) -> str:
+        """Wait until it is available."""
+        report("Prometheus")
+        _wait(self.kube, MONITORING)
+        return f"Prometheus in namespace {NAMESPACE}"
+
+    def undo(self, report: Report) -> str:
+        """The platform takes it away."""
+        return "goes with the platform"
+
+
+def _available(kube: Kube, name: str) -> bool:
+    deployment = kube.find("deployment", name, NAMESPACE)
+    if deployment is None:
+        # Where there is a Prometheus already, ray-monitoring has no pod of its own.
+        return name == MONITORING
+    return available(deployment)
+
+
+def _wait(kube: Kube, name: str) -> None:
+    """Wait until a deployment of the platform is available.
+
+    Raises:
+        UserError: it cannot start, or does not within 180 s.
+    """
+    for _ in explain.patience(seconds=180):
+        if _available(kube, name):
+            return
+        pods = kube.list("pods", NAMESPACE, f"app.kubernetes.io/instance={name}")
+        if why := explain.trouble(kube, pods):
+            raise UserError(f"{name} does not start:\n{why}", "make status")
+    reason = explain.namespace(kube, NAMESPACE)
+    raise UserError(f"{name} was not available within 180 s:\n{reason}", "make deploy")

@@ -191,7 +191,7 @@ def test_from_preflight_to_a_finished_job_and_back(
     standing = ("--workload", "cluster", "--namespace", "cloud-cluster")
     assert there.run("run", *standing).returncode == 0
     submitted = there.run("submit", *standing, "--dir", str(script), "--", "python", "x.py")
-    assert submitted.returncode == 0, submitted.stderr
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     assert "squares [0, 1, 4, 9]" in submitted.stdout
     told = there.run("status")
     assert told.stdout.count("workload ") == 2

@@ -49,7 +49,7 @@ def test_a_second_deploy_changes_nothing(deployed: Deployed) -> None:
     before = identity()
     done = make("deploy")
     assert done.returncode == 0
-    assert done.stdout.count("(was done)") == 4
+    assert done.stdout.count("(was done)") == 5
     assert identity() == before
 
 
