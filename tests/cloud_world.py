@@ -294,7 +294,7 @@ class World:
         world = {"FAKE_WORLD": str(self.home), "PATH": path, "TERRAFORM": "terraform"}
         return {**clean, **world, "PYTHONPATH": str(ROOT / "scripts")}
 
-    def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
+    def start(self, command: str, *words: str, **variables: str) -> subprocess.Popen[str]:
         """Start `python -m deploy` in this world."""
         code = (
             "import sys, pathlib; import lib.paths as paths; import clouds.record, "
@@ -307,14 +307,14 @@ class World:
             f"{self.patches}; main.start()"
         )
         return subprocess.Popen(
-            [sys.executable, "-c", code, *words, "--cloud", self.cloud], cwd=ROOT,
+            [sys.executable, "-c", code, command, "--cloud", self.cloud, *words], cwd=ROOT,
             env={**self.environment(), **variables}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m deploy` to its end."""
-        with self.start(*words, **variables) as process:
+        with self.start(command, *words, **variables) as process:
             try:
                 out, err = process.communicate(timeout=600)
             except subprocess.TimeoutExpired:
