@@ -22,10 +22,10 @@ TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-
 
 #: How often all are started anew. Two starts of the same program differ by 3 to 5 % for as long as
 #: they run (torchrun against torchrun: 0.98 to 1.06), by where their memory came to lie.
-STARTS = 5
+STARTS = 3
 
 #: How many rounds of a start are counted.
-ROUNDS = 3
+ROUNDS = 2
 
 #: Those two that differ least have most turns.
 PEERS = {

@@ -20,6 +20,7 @@ from support import Deployed, make
 
 from charts.places import CHARTS
 from deploy.kube import Kube
+from deploy.platform import NAMESPACE
 from lib.paths import LOCAL, ROOT, tool
 from lib.shell import run
 from local import box, images, layout
@@ -199,7 +200,9 @@ def test_from_preflight_to_a_finished_job_and_back(
     gone = there.run("destroy", "--yes", "--data", "delete")
     assert gone.returncode == 0, gone.stderr
     assert "nothing is left" in gone.stdout
-    assert kube.find("crd", "rayjobs.ray.io") is None
+    # the definitions stay wherever a cluster does: with them would go all that is of them
+    assert kube.find("namespace", NAMESPACE) is None
+    assert kube.list("rayjobs", None) == kube.list("rayclusters", None) == []
     assert kube.list("pvc", "cloud-job") == kube.list("pvc", "cloud-cluster") == []
     assert not [one for one in kube.list("pv") if one["spec"].get("storageClassName") == CLASS]
     assert there.read()["terraform"]["states"] == {"default": []}
