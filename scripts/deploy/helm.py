@@ -34,6 +34,10 @@ class Installed:
     digest: str
 
 
+#: What is said of a release that is not there.
+ABSENT = Installed(ours=False, digest="")
+
+
 def installed(kubeconfig: Path) -> dict[tuple[str, str], Installed]:
     """All releases of a cluster, by namespace and name, in one question."""
     columns = {
@@ -50,7 +54,7 @@ def installed(kubeconfig: Path) -> dict[tuple[str, str], Installed]:
     found: dict[tuple[str, str], Installed] = {}
     for line in run(command, timeout=60).stdout.splitlines():
         namespace, name, status, digest = line.split()
-        before = found.get((namespace, name), Installed(False, ""))
+        before = found.get((namespace, name), ABSENT)
         ours = before.ours or digest != "<none>"
         deployed = status == "deployed"
         digest = digest if deployed and digest != "<none>" else before.digest

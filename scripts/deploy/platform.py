@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from deploy import explain
 from deploy.environments import Environment
-from deploy.helm import Release
+from deploy.helm import ABSENT, Release, installed
 from deploy.kube import Kube, available
 from deploy.kube import namespace_object as namespace_object
 from deploy.stages import Report
@@ -29,10 +31,18 @@ class Platform:
 
     def check(self) -> str | None:
         """All releases are what the checkout says, and the operator is available."""
-        releases = (self.crds, self.operator, self.monitoring)
-        if all(one.current() for one in releases) and _available(self.kube, OPERATOR):
+        if not self._outdated() and _available(self.kube, OPERATOR):
             return self._summary()
         return None
+
+    def _outdated(self) -> list[Release]:
+        """Those that are not deployed as the checkout says."""
+        found = installed(self.kube.kubeconfig)
+        return [
+            one
+            for one in (self.crds, self.operator, self.monitoring)
+            if one.digest() != found.get((one.namespace, one.name), ABSENT).digest
+        ]
 
     def _summary(self) -> str:
         return f"CRDs, operator and monitoring in namespace {NAMESPACE}"
@@ -40,13 +50,19 @@ class Platform:
     def action(self, report: Report) -> str:
         """Install or upgrade all, and wait until the operator is available."""
         self.kube.apply(namespace_object(NAMESPACE))
-        report("custom resource definitions")
-        if not self.crds.current():
+        outdated = self._outdated()
+        if self.crds in outdated:
+            report("custom resource definitions")
             self.crds.upgrade()
-        for release in (self.operator, self.monitoring):
-            report(release.name)
-            if not (release.current() and _available(self.kube, release.name)):
-                release.upgrade()
+        rest = [
+            one
+            for one in (self.operator, self.monitoring)
+            if one in outdated or not _available(self.kube, one.name)
+        ]
+        report(" and ".join(one.name for one in rest))
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Release.upgrade, rest))
+        report(f"waiting for {OPERATOR}")
         _wait(self.kube, OPERATOR)
         return self._summary()
 

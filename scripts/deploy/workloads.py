@@ -198,16 +198,14 @@ class Workload(ABC):
 
     def action(self, report: Report) -> str:
         """Make namespace and storage, install the chart, and wait for the goal."""
-        self._fits()
+        objects = self.release.template()
+        self.place.fits(self.what.name, needed(objects))
         self.prepare()
         report(f"installing chart {self.what.chart}")
         if not self.release.current() or self.object() is None:
-            self.place.provide(self.release.template(), report)
+            self.place.provide(objects, report)
             self.release.upgrade()
         return self.wait(report)
-
-    def _fits(self) -> None:
-        self.place.fits(self.what.name, needed(self.release.template()))
 
     def prepare(self) -> None:
         """Namespace and shared storage, each where there is none."""
