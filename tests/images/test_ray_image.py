@@ -45,6 +45,8 @@ print("FACTS" + json.dumps({
                if os.access(p, os.R_OK) and p.is_file() and not p.is_symlink()
                and p.stat().st_mode & 0o6000],
     "help": output("rayworks", "fashion-mnist", "--help"),
+    "ray start": output("env", "PYTHONPROFILEIMPORTTIME=1", "ray", "start", "--help"),
+    "ray serve": output("ray", "serve", "--help"),
     "spy": output("py-spy", "--version"),
     "spy capability": os.getxattr("/opt/rayworks/bin/py-spy-ptrace", "security.capability").hex(),
     "caches": [str(p) for p in (pathlib.Path("/root/.cache"), pathlib.Path("/var/lib/apt/lists"))
@@ -92,6 +94,17 @@ def test_what_kuberay_starts_is_on_the_path(facts: dict[str, Any]) -> None:
         programs[name] == f"/opt/rayworks/bin/{name}"
         for name in ("python", "ray", "rayworks", "uv")
     )
+
+
+def test_ray_starts_without_what_only_its_other_commands_need(facts: dict[str, Any]) -> None:
+    code, said = facts["ray start"]
+    assert code == 0
+    imported = set(re.findall(r"\|\s+(\S+)$", said, flags=re.MULTILINE))
+    assert "ray.scripts.scripts" in imported
+    assert not imported & {"ray.serve", "pandas"}
+    code, said = facts["ray serve"]
+    assert code == 0
+    assert "deploy" in said
 
 
 def test_py_spy_starts_without_the_capability_that_it_would_use(facts: dict[str, Any]) -> None:
