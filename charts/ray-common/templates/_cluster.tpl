@@ -80,16 +80,11 @@ timeoutSeconds: {{ int $probe.timeoutSeconds }}
 {{/* ray.podTemplate (list ROOT GLOBAL GROUP EXTRA-ENV): with the group's override on top. */}}
 {{- define "ray.podTemplate" -}}
 {{- $override := (index . 2).pod.override -}}
-{{- if $override -}}
 {{- $template := include "ray.plainPodTemplate" . | fromYaml -}}
-{{- if hasKey $template "Error" }}{{ fail $template.Error }}{{ end -}}
 {{- $spec := include "ray.overlay" (list $template.spec ($override.pod | default dict)) | fromJson -}}
 {{- $container := include "ray.overlay" (list (first $spec.containers) ($override.container | default dict)) | fromJson -}}
 {{- $_ := set $spec "containers" (prepend (rest $spec.containers) $container) -}}
 {{- set $template "spec" $spec | toYaml -}}
-{{- else -}}
-{{- include "ray.plainPodTemplate" . -}}
-{{- end -}}
 {{- end -}}
 
 {{/* ray.container (list ROOT GLOBAL PATH NAME CONTAINER): an init container or side-car of the user's, in JSON: as
