@@ -45,6 +45,8 @@ print("FACTS" + json.dumps({
                if os.access(p, os.R_OK) and p.is_file() and not p.is_symlink()
                and p.stat().st_mode & 0o6000],
     "help": output("rayworks", "fashion-mnist", "--help"),
+    "record": [str(f) for f in metadata.distribution("rayworks").files],
+    "gone": [str(f) for f in metadata.distribution("rayworks").files if not f.locate().exists()],
     "ray start": output("env", "PYTHONPROFILEIMPORTTIME=1", "ray", "start", "--help"),
     "ray serve": output("ray", "serve", "--help"),
     "spy": output("py-spy", "--version"),
@@ -94,6 +96,13 @@ def test_what_kuberay_starts_is_on_the_path(facts: dict[str, Any]) -> None:
         programs[name] == f"/opt/rayworks/bin/{name}"
         for name in ("python", "ray", "rayworks", "uv")
     )
+
+
+def test_nothing_tells_when_our_own_package_was_built(facts: dict[str, Any]) -> None:
+    """Else two builds of the same sources would differ."""
+    assert any(one.endswith("classifier/loop.py") for one in facts["record"])
+    assert not [one for one in facts["record"] if one.endswith("uv_cache.json")]
+    assert facts["gone"] == []
 
 
 def test_ray_starts_without_what_only_its_other_commands_need(facts: dict[str, Any]) -> None:
