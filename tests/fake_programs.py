@@ -461,6 +461,13 @@ def kubectl(words: list[str]) -> object:
                 return {"serverVersion": {"gitVersion": world["kubernetes"]}}
             case ["config", "view", *_]:
                 return world["kubeconfig"]
+            case ["api-resources", *_]:
+                definitions = [
+                    one["metadata"]["name"]
+                    for one in objects.values()
+                    if one["kind"] == "CustomResourceDefinition"
+                ]
+                return "\n".join(definitions)
             case ["create", "-f", *_]:
                 reviews = json.load(sys.stdin)["items"]
                 for one in reviews:

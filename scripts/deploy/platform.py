@@ -16,6 +16,9 @@ NAMESPACE = "ray-system"
 OPERATOR = "ray-operator"
 MONITORING = "ray-monitoring"
 
+#: What workloads are made of.
+KINDS = {"rayclusters.ray.io", "rayjobs.ray.io", "rayservices.ray.io"}
+
 
 class Platform:
     """The custom resource definitions, the operator that acts on them, and what watches both."""
@@ -64,7 +67,23 @@ class Platform:
             list(pool.map(Release.upgrade, rest))
         report(f"waiting for {OPERATOR}")
         _wait(self.kube, OPERATOR)
+        self._wait_until_served()
         return self._summary()
+
+    def _wait_until_served(self) -> None:
+        """Until kubectl, which keeps what it has once heard, knows Ray's kinds.
+
+        The API server tells of new definitions some seconds after it has them.
+        """
+        kinds: set[str] = set()
+        for _ in explain.patience(seconds=60):
+            kinds = set(self.kube.run("api-resources", "--api-group=ray.io", "-o", "name").split())
+            if kinds >= KINDS:
+                return
+        raise UserError(
+            f"the API server did not serve {', '.join(sorted(KINDS - kinds))} within 60 s",
+            "make deploy",
+        )
 
     def undo(self, report: Report) -> str:
         """Remove all; the operator's chart refuses while there are Ray objects."""
