@@ -62,9 +62,10 @@ class Platform:
             for one in (self.operator, self.monitoring)
             if one in outdated or not _available(self.kube, one.name)
         ]
-        report(" and ".join(one.name for one in rest))
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(Release.upgrade, rest))
+        if rest:
+            report(" and ".join(one.name for one in rest))
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(Release.upgrade, rest))
         report(f"waiting for {OPERATOR}")
         _wait(self.kube, OPERATOR)
         self._wait_until_served()
@@ -108,13 +109,17 @@ class Monitoring:
 
     def check(self) -> str | None:
         """Prometheus is available, or the cluster has another one."""
-        return f"Prometheus in namespace {NAMESPACE}" if _available(self.kube, MONITORING) else None
+        return self._summary() if _available(self.kube, MONITORING) else None
+
+    def _summary(self) -> str:
+        own = self.kube.find("deployment", MONITORING, NAMESPACE)
+        return f"Prometheus in namespace {NAMESPACE}" if own else "by what the cluster has"
 
     def action(self, report: Report) -> str:
         """Wait until it is available."""
         report("Prometheus")
         _wait(self.kube, MONITORING)
-        return f"Prometheus in namespace {NAMESPACE}"
+        return self._summary()
 
     def undo(self, report: Report) -> str:
         """The platform takes it away."""
