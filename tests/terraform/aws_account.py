@@ -4,10 +4,12 @@ Run by the interpreter that has moto, with the port as argument. What is added h
 applying terraform/eks to moto alone; each addition remembers what it was told and no more:
 
 EKS         access entries and their policies, add-ons, pod identity associations, the security
-            group that comes with a cluster, and some of its settings
+            group that comes with a cluster, some of its settings and of node groups'
+EC2         what tags a launch template gives, without those that it has
+AMP         the key of a workspace
 FSx         that a file system gets available, and its version; data repository associations
 EFS         a backup policy that is set, deleting the policy of a file system
-MemoryDB    access control lists
+MemoryDB    access control lists, a cluster's engine
 Budgets     who is written to
 Route 53    that ids of zones begin with a Z
 States      the validation of a definition, by moto's own parser of them
@@ -25,11 +27,14 @@ from urllib.parse import unquote
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 
+from moto.amp import models as amp_models
+from moto.amp.responses import PrometheusServiceResponse
 from moto.budgets.responses import BudgetsResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
+from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.efs.responses import EFSResponse
 from moto.eks import models as eks_models
 from moto.eks import urls as eks_urls
@@ -126,7 +131,22 @@ def _remembering(create: Any) -> Any:
     return create_cluster
 
 
+def _as_asked(create: Any) -> Any:
+    def create_nodegroup(self: Any) -> Any:
+        result, asked = create(self), _body(self)
+        group = self.eks_backend.clusters[_uri(self, "name")].nodegroups[asked["nodegroupName"]]
+        # moto has a disk and a key of its own for who asks for none.
+        group.disk_size = asked.get("diskSize")
+        group.remote_access = asked.get("remoteAccess")
+        group.update_config = asked.get("updateConfig")
+        group.node_repair_config = asked.get("nodeRepairConfig")
+        return result
+
+    return create_nodegroup
+
+
 EKSResponse.create_cluster = _remembering(EKSResponse.create_cluster)
+EKSResponse.create_nodegroup = _as_asked(EKSResponse.create_nodegroup)
 eks_models.EKSBackend.create_cluster = _with_security_group(eks_models.EKSBackend.create_cluster)
 eks_models.EKSBackend.delete_cluster = _without_security_group(eks_models.EKSBackend.delete_cluster)
 
@@ -295,6 +315,52 @@ eks_urls.url_paths |= {
 }
 
 
+# EC2: a launch template's own tags are not among those that it gives to what it launches.
+
+
+def _without_own_tags(create: Any) -> Any:
+    def create_launch_template(self: Any) -> Any:
+        result, name = create(self), self._get_param("LaunchTemplateName")
+        (template,) = self.ec2_backend.describe_launch_templates(template_names=[name])
+        given = template.latest_version().data
+        given["TagSpecifications"] = [
+            one
+            for one in given.get("TagSpecifications", [])
+            if one["ResourceType"] != "launch-template"
+        ]
+        return result
+
+    return create_launch_template
+
+
+LaunchTemplates.create_launch_template = _without_own_tags(LaunchTemplates.create_launch_template)
+
+
+# AMP: the key that a workspace is encrypted with.
+
+
+def _with_key(create: Any) -> Any:
+    def create_workspace(self: Any) -> str:
+        made = json.loads(create(self))
+        workspace = self.amp_backend.describe_workspace(workspace_id=made["workspaceId"])
+        workspace.key = _body(self).get("kmsKeyArn")
+        return json.dumps(workspace.to_dict())
+
+    return create_workspace
+
+
+def _telling_its_key(describe: Any) -> Any:
+    def to_dict(self: Any) -> Json:
+        return {**describe(self), **({"kmsKeyArn": self.key} if self.key else {})}
+
+    return to_dict
+
+
+amp_models.Workspace.key = None
+amp_models.Workspace.to_dict = _telling_its_key(amp_models.Workspace.to_dict)
+PrometheusServiceResponse.create_workspace = _with_key(PrometheusServiceResponse.create_workspace)
+
+
 # FSx: a file system that is there, and its links to buckets.
 
 
@@ -390,7 +456,30 @@ EFSResponse.describe_backup_policy = describe_backup_policy
 EFSResponse.delete_file_system_policy = delete_file_system_policy
 
 
-# MemoryDB: who may use a cluster.
+# MemoryDB: who may use a cluster, and what it is.
+
+
+def _with_engine(create: Any) -> Any:
+    def create_cluster(self: Any) -> Any:
+        result, asked = create(self), _body(self)
+        self.memorydb_backend.clusters[asked["ClusterName"]].engine = asked.get("Engine")
+        return result
+
+    return create_cluster
+
+
+def _telling_its_engine(describe: Any) -> Any:
+    def to_dict(self: Any) -> Json:
+        return {**describe(self), **({"Engine": self.engine} if self.engine else {})}
+
+    return to_dict
+
+
+memorydb_models.MemoryDBCluster.engine = None
+memorydb_models.MemoryDBCluster.to_dict = _telling_its_engine(
+    memorydb_models.MemoryDBCluster.to_dict
+)
+MemoryDBResponse.create_cluster = _with_engine(MemoryDBResponse.create_cluster)
 
 
 def create_acl(self: Any) -> ActionResult:

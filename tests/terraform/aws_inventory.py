@@ -59,7 +59,11 @@ found = {
         for one in ask("ec2", "describe_nat_gateways", "NatGateways")
         if one["State"] not in ("deleted", "deleting")
     ],
-    "VPC endpoints": names(ask("ec2", "describe_vpc_endpoints", "VpcEndpoints"), "VpcEndpointId"),
+    "VPC endpoints": [
+        one["VpcEndpointId"]
+        for one in ask("ec2", "describe_vpc_endpoints", "VpcEndpoints")
+        if one["State"] not in ("deleted", "deleting")
+    ],
     "flow logs": names(ask("ec2", "describe_flow_logs", "FlowLogs"), "FlowLogId"),
     "launch templates": names(
         ask("ec2", "describe_launch_templates", "LaunchTemplates"), "LaunchTemplateName"
