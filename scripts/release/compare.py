@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lib.errors import UserError
-from lib.paths import ROOT
+from lib.paths import CACHE, ROOT
 from local import images
 from local.images import Builder
 from release.publish import DIST, build_settings
@@ -32,6 +32,9 @@ NAMES = ("base", "operator", "ray", "mlflow")
 
 #: What each layer of an image may take unpacked, in MiB, in their order.
 BUDGETS = ROOT / "images" / "budgets.yaml"
+
+#: Disk that two builds take, as a multiple of the image: cache, snapshots and both as files.
+_ROOM = 3.5
 
 _MIB = 2**20
 
@@ -59,13 +62,14 @@ def compare(names: list[str]) -> None:
     """Build images twice each, print what came of it, and keep it in dist/images.json.
 
     Raises:
-        UserError: the local cluster is not up; an image is not the same twice; or a layer is
-            larger than its budget.
+        UserError: the local cluster is not up; the disk is too full; an image is not the same
+            twice; or a layer is larger than its budget.
     """
     builder = Builder(images.place(), lambda line: print(line, flush=True))
     budgets = yaml.safe_load(BUDGETS.read_text())
     found, wrong = {}, []
     for name in names or NAMES:
+        check_room(name, budgets[name])
         cold, first = _built(builder, name)
         _, second = _built(builder, name)
         layers = _own(name, first, builder)
@@ -87,6 +91,21 @@ def compare(names: list[str]) -> None:
     (DIST / "images.json").write_text(json.dumps(found, indent=2) + "\n")
     if wrong:
         raise UserError("\n  ".join(["images are not as they should be:", *wrong]), str(BUDGETS))
+
+
+def check_room(name: str, budget: Mapping[str, int]) -> None:
+    """Check that the disk has room for two builds of an image.
+
+    Raises:
+        UserError: it has not.
+    """
+    needed, free = _ROOM * sum(budget.values()) * _MIB, shutil.disk_usage(CACHE).free
+    if free < needed:
+        raise UserError(
+            f"{CACHE} has {free / 2**30:.1f} GiB free, and two builds of {name} take "
+            f"{needed / 2**30:.1f}",
+            "make room, or name smaller images: make images-compare TARGETS=operator",
+        )
 
 
 def apart(one: Layer, other: Layer) -> list[str]:

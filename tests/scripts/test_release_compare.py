@@ -6,10 +6,12 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from lib.errors import UserError
 from local import images
 from release import compare
 from release.compare import BUDGETS, Layer, apart, holds, over
@@ -77,3 +79,17 @@ def test_a_layer_over_its_budget_says_what_fills_it(tmp_path: Path) -> None:
 def test_each_image_that_is_released_has_a_budget() -> None:
     assert tuple(yaml.safe_load(BUDGETS.read_text())) == compare.NAMES
     assert set(compare.NAMES) <= set(images.IMAGES)
+
+
+def test_a_disk_that_is_too_full_is_said_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = 1
+    monkeypatch.setattr(
+        compare.shutil, "disk_usage", lambda _: SimpleNamespace(free=free * 1024**3)
+    )
+    budget = {"packages": 1000, "code": 24}
+    with pytest.raises(UserError, match=r"has 1\.0 GiB free, and two builds of ray take 3\.5"):
+        compare.check_room("ray", budget)
+    free = 4
+    compare.check_room("ray", budget)
