@@ -3,23 +3,28 @@
 Each `if` is given a fixed answer in a copy of the charts, once false and once true, and the unit
 tests and refused values that could see it are tried. When all still pass, no case depends on it:
 turned round instead, a refusal that no case asks for would refuse everything and so seem to be
-seen. What is likely to fail is tried first.
+seen. The single cases that speak of the same things are tried first: one of them fails nearly
+always, within a second, and all suites take minutes.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+
+import yaml
 
 from charts.places import APPLICATIONS, CHARTS
 from charts.proof import Prover
@@ -31,6 +36,14 @@ from lib.paths import ROOT, tool
 IF = re.compile(r"(\{\{-?\s*(?:else\s+)?if\s+)(.*?)(\s*-?\}\})", re.DOTALL)
 #: Where what a condition guards is over, roughly.
 END = re.compile(r"\{\{-?\s*(?:end|else)\b")
+
+DEFINE = re.compile(r'\{\{-?\s*define "([^"]+)"')
+INCLUDE = re.compile(r'\b(?:include|template) "([^"]+)"')
+
+#: What a condition and a case may both speak of.
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{3,}")
+#: How many single cases are tried before all suites.
+LIKELY = 16
 
 LIBRARY = "ray-common"
 
@@ -59,10 +72,9 @@ class Branch:
         condition = " ".join(self.condition.split())
         return f"charts/{self.path}:{self.line}: {condition}, taken as {str(self.answer).lower()}"
 
-    @property
-    def lets_pass(self) -> bool:
-        """Whether nothing is refused any more."""
-        return not self.answer and "ray.fail" in self.guarded
+    def words(self) -> set[str]:
+        """What it speaks of: the values that it asks for, and what it guards."""
+        return set(WORD.findall(self.condition + self.guarded)) | {self.path.name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +102,18 @@ class Suite:
     def __str__(self) -> str:
         return f"charts/{self.chart}/{self.path}"
 
-    def likely(self, branch: Branch) -> bool:
-        """Whether it names the template of an `if`."""
-        return str(Path(*branch.path.parts[2:])) in self.text and not branch.lets_pass
+    def words(self) -> set[str]:
+        """What it speaks of."""
+        return {*WORD.findall(self.text), *re.findall(r"[\w-]+\.yaml|NOTES\.txt", self.text)}
+
+    def cases(self) -> Iterator[Suite]:
+        """Each of its tests as a suite, in a file beside it."""
+        # By its content, not its lines: a test may use what an anchor of another one holds.
+        suites = (one for one in yaml.safe_load_all(self.text) if one)
+        each = ({**suite, "tests": [test]} for suite in suites for test in suite["tests"])
+        for number, suite in enumerate(each):
+            text = yaml.safe_dump(suite, sort_keys=False)
+            yield Suite(self.chart, self.path.with_suffix(f".{number}.yaml"), text)
 
     def passes(self, lane: Lane) -> bool:
         """Whether it passes on the charts of a lane."""
@@ -110,15 +131,36 @@ class Refused:
     def __str__(self) -> str:
         return f"refused.yaml, {self.case.chart}: {self.case.title}"
 
-    def likely(self, branch: Branch) -> bool:
-        """Whether its words are those that an `if` guards."""
-        return branch.lets_pass and any(
-            words.rstrip(":") in branch.guarded for words in self.case.says
-        )
+    @property
+    def chart(self) -> str:
+        """Whose values it has."""
+        return self.case.chart
+
+    def words(self) -> set[str]:
+        """What it speaks of."""
+        return set(WORD.findall(" ".join([self.case.title, *self.case.texts, *self.case.says])))
 
     def passes(self, lane: Lane) -> bool:
         """Whether the charts of a lane refuse it as they should."""
         return not self.case.fault(lane.prover, lane.charts)
+
+
+class Guess:
+    """Which cases are likely to see a condition: those that share its rarest words."""
+
+    def __init__(self, cases: Sequence[Suite | Refused]) -> None:
+        self._words = [(case, case.words()) for case in cases]
+        self._number = Counter(word for _, words in self._words for word in words)
+
+    def __call__(self, branch: Branch, charts: set[str]) -> list[Suite | Refused]:
+        """The likeliest first, of some charts."""
+        wanted = branch.words()
+        scores = [
+            (sum(1 / self._number[word] for word in words & wanted), case)
+            for case, words in self._words
+            if case.chart in charts
+        ]
+        return [case for _, case in sorted(scores, key=lambda one: -one[0])[:LIKELY]]
 
 
 def branches(chart: str) -> Iterator[Branch]:
@@ -167,6 +209,10 @@ def survivors(chart: str) -> Iterator[Branch]:
     clock = itertools.count(1)
     # When each last failed: an `if` is often missed by the same suite as the one before.
     latest: dict[Suite | Refused, int] = dict.fromkeys(_seen_by(chart), 0)
+    suites = [one for one in latest if isinstance(one, Suite)]
+    refused = [one for one in latest if isinstance(one, Refused)]
+    cases = [case for suite in suites for case in suite.cases()]
+    likely = Guess([*refused, *cases])
 
     def passes(test: Suite | Refused) -> bool:
         lane = free.get()
@@ -181,7 +227,12 @@ def survivors(chart: str) -> Iterator[Branch]:
         original = target.read_text()
         target.write_text(branch.text)
         try:
-            for test in sorted(latest, key=lambda one: (not one.likely(branch), -latest[one])):
+            charts = _users(branch)
+            if not all(case.passes(lane) for case in likely(branch, charts)):
+                return False
+            for test in sorted(latest, key=lambda one: -latest[one]):
+                if test.chart not in charts:
+                    continue
                 if not test.passes(lane):
                     latest[test] = next(clock)
                     return False
@@ -196,11 +247,13 @@ def survivors(chart: str) -> Iterator[Branch]:
         ThreadPoolExecutor(lanes) as pool,
     ):
         for number in range(lanes):
-            free.put(Lane(_copy(Path(name, str(number))), provers.enter_context(Prover())))
+            lane = Lane(_copy(Path(name, str(number))), provers.enter_context(Prover()))
+            for case in cases:
+                (lane.charts / case.chart / case.path).write_text(case.text)
+            free.put(lane)
+        tests = [*latest, *cases]
         broken = [
-            str(test)
-            for test, good in zip(latest, pool.map(passes, latest), strict=True)
-            if not good
+            str(test) for test, good in zip(tests, pool.map(passes, tests), strict=True) if not good
         ]
         if broken:
             # It would seem to miss whatever is given a fixed answer.
@@ -217,6 +270,41 @@ def _copy(place: Path) -> Path:
     for other in ("environments", "workloads"):
         (place / other).symlink_to(ROOT / other)
     return copy
+
+
+def _users(branch: Branch) -> set[str]:
+    """The charts that render what a condition stands in; an umbrella uses what its parts use."""
+    chart, text = branch.path.parts[0], (CHARTS / branch.path).read_text()
+    names = DEFINE.findall("".join(text.splitlines(keepends=True)[: branch.line]))
+    if chart != LIBRARY or not names:
+        return set(APPLICATIONS)
+    return {
+        one
+        for one in APPLICATIONS
+        for user in (one, *(part.name for part in (CHARTS / one / "charts").glob("*")))
+        if user != LIBRARY and names[-1] in _included(user)
+    }
+
+
+@functools.cache
+def _included(chart: str) -> set[str]:
+    """Named templates that those of a chart include, and what these include."""
+    own = "".join(_texts(chart))
+    pieces = DEFINE.split("".join(_texts(LIBRARY)))
+    uses = {
+        name: set(INCLUDE.findall(text))
+        for name, text in zip(pieces[1::2], pieces[2::2], strict=True)
+    }
+    found, new = set[str](), set(INCLUDE.findall(own))
+    while new:
+        found |= new
+        new = {other for name in new for other in uses.get(name, ())} - found
+    return found
+
+
+def _texts(chart: str) -> Iterator[str]:
+    folder = CHARTS / chart / "templates"
+    return (path.read_text() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def _seen_by(chart: str) -> Iterator[Suite | Refused]:

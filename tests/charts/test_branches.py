@@ -135,6 +135,37 @@ def test_a_suite_that_fails_in_any_case_proves_nothing(chart: Path) -> None:
         list(branches.survivors("small"))
 
 
+def test_the_charts_that_render_a_part_of_the_library_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what it includes, itself or through another part, and by what an umbrella holds."""
+    texts = {
+        "ray-common/templates/_parts.tpl": """\
+{{- define "outer" -}}{{ include "inner" . }}{{- end -}}
+{{- define "inner" -}}
+{{- if .Values.one }}one{{ end -}}
+{{- end -}}
+{{- define "other" -}}{{- end -}}
+""",
+        "user/templates/map.yaml": '{{ include "outer" . }}',
+        "neighbour/templates/map.yaml": '{{ include "other" . }}',
+        "umbrella/charts/user/Chart.yaml": "",
+        "umbrella/charts/ray-common/Chart.yaml": "",
+        "umbrella/templates/NOTES.txt": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(branches, "CHARTS", tmp_path)
+    monkeypatch.setattr(branches, "APPLICATIONS", ("user", "neighbour", "umbrella"))
+    branches._included.cache_clear()
+    try:
+        found = [branches._users(one) for one in branches.branches("ray-common")]
+    finally:
+        branches._included.cache_clear()
+    assert found == [{"user", "umbrella"}] * 2
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("name", [*APPLICATIONS, branches.LIBRARY])
 def test_a_case_depends_on_each_answer_of_a_chart_that_has_changed_last(name: str) -> None:
