@@ -238,6 +238,10 @@ class Existing:
         own = [self.record.folder / name for name in ("values.yaml", "images.yaml")]
         return [fixed(self.name, "values.yaml"), *own]
 
+    def platform_values(self) -> list[Path]:
+        """The same: images are pushed together."""
+        return self.values()
+
     def storage_class(self) -> str:
         """The cluster's default; a class of its own comes with a claim that is made before."""
         return ""

@@ -233,6 +233,10 @@ class KindCluster:
         """What is fixed, and the images."""
         return [fixed(self.name, "values.yaml"), self.record.folder / "images.yaml"]
 
+    def platform_values(self) -> list[Path]:
+        """The same: images are pushed together."""
+        return self.values()
+
     def storage_class(self) -> str:
         """The default: that of kind's own provisioner."""
         return ""

@@ -76,6 +76,10 @@ class Cloud:
         folder = self.deployment.record.folder
         return [fixed(self.name, "values.yaml"), folder / "values.yaml", folder / "images.yaml"]
 
+    def platform_values(self) -> list[Path]:
+        """The same: images are pushed together."""
+        return self.values()
+
     def storage_class(self) -> str:
         """As Terraform says."""
         return self.deployment.outputs().get("storage_class") or ""

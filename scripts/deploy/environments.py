@@ -15,7 +15,7 @@ from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
 from lib.paths import LOCAL, ROOT
-from local import cluster, images, values
+from local import cluster, images, layout, values
 
 
 class Environment(Protocol):
@@ -34,6 +34,9 @@ class Environment(Protocol):
 
         They are there when the stages have run.
         """
+
+    def platform_values(self) -> list[Path]:
+        """The same for what a cluster gets once."""
 
     def storage_class(self) -> str:
         """Class of the volume that all pods of a workload share; empty: the cluster's default."""
@@ -89,13 +92,14 @@ class _Cluster:
 class _Images:
     name = "images"
     wanted = ("operator", "prometheus", "ray")
+    hooks = values.PLATFORM_RAY
 
     def check(self) -> str | None:
-        made = images.present(self.wanted) and values.current()
+        made = images.present([*self.wanted, self.hooks]) and values.current()
         return values.summary(self.wanted) if made else None
 
     def action(self, report: Report) -> str:
-        images.build(self.wanted, report)
+        images.build([*self.wanted, self.hooks], report)
         values.write()
         return values.summary(self.wanted)
 
@@ -116,7 +120,11 @@ class Local:
 
     def values(self) -> list[Path]:
         """What is fixed for a local cluster, and what only this machine knows."""
-        return [ROOT / "environments" / "local" / "values.yaml", LOCAL / "values.yaml"]
+        return [ROOT / "environments" / "local" / "values.yaml", layout.VALUES]
+
+    def platform_values(self) -> list[Path]:
+        """The same, with an image of Ray that a change to a workload leaves as it is."""
+        return [ROOT / "environments" / "local" / "values.yaml", layout.PLATFORM_VALUES]
 
     def storage_class(self) -> str:
         """The default: local-path-provisioner's."""

@@ -27,7 +27,7 @@ class Platform:
 
     def __init__(self, place: Environment) -> None:
         self.kube = Kube(place.kubeconfig)
-        files = place.values()
+        files = place.platform_values()
         self.crds = Release("ray-crds", "ray-crds", NAMESPACE, [], place.kubeconfig)
         self.operator = Release(OPERATOR, "ray-operator", NAMESPACE, files, place.kubeconfig)
         self.monitoring = Release(MONITORING, "ray-monitoring", NAMESPACE, files, place.kubeconfig)

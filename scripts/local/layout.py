@@ -28,6 +28,7 @@ LIB = LOCAL / "lib"
 VOLUMES = LIB / "volumes"
 KUBECONFIG = LOCAL / "kubeconfig"
 VALUES = LOCAL / "values.yaml"
+PLATFORM_VALUES = LOCAL / "platform-values.yaml"
 NODE = LOCAL / "node.json"
 SUPERVISOR_CONFIG = CONFIG / "supervisord.conf"
 

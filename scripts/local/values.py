@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -25,6 +26,9 @@ PLATFORM_CPU, PLATFORM_MEMORY = 300, 896 * MI
 
 #: Images that charts name; not all of them are built for every deployment.
 CHART_IMAGES = ("ray", "operator", "prometheus", "redis", "mlflow")
+#: What runs hooks and tests of the platform's charts, which need Python and none of our code: a
+#: changed line of a workload leaves the platform as it is.
+PLATFORM_RAY = "ray-deps"
 
 
 @dataclass(frozen=True)
@@ -131,11 +135,11 @@ def _quantity(size: int) -> str:
     return f"{size // GI}Gi" if size % GI == 0 else f"{size // MI}Mi"
 
 
-def content(machine: Allocatable, address: str) -> dict[str, Any]:
-    """The values, for a machine and the node's address."""
+def content(machine: Allocatable, address: str, ray: str = "ray") -> dict[str, Any]:
+    """The values, for a machine, the node's address, and which image is that of Ray."""
     named: dict[str, Any] = {"registry": images.REGISTRY, "pullPolicy": "IfNotPresent"}
     for name in CHART_IMAGES:
-        ref = images.reference(name)
+        ref = images.reference(ray if name == "ray" else name)
         named[name] = {"repository": ref.repository, "tag": ref.tag, "digest": ""}
     return {
         "global": {
@@ -149,33 +153,36 @@ def content(machine: Allocatable, address: str) -> dict[str, Any]:
 
 
 def write() -> None:
-    """Write .local/values.yaml for the cluster that runs.
+    """Write .local/values.yaml, and the platform's, for the cluster that runs.
 
     Raises:
         UserError: no cluster runs.
     """
-    components.write_private(layout.VALUES, _text())
+    for path, text in _texts().items():
+        components.write_private(path, text)
 
 
 def current() -> bool:
-    """Whether .local/values.yaml is as it would be written now.
+    """Whether the files are as they would be written now.
 
-    It is not where images are there already, but those of other sources than on this disk, such as
-    after an edit that was taken back.
+    They are not where images are there already, but those of other sources than on this disk, such
+    as after an edit that was taken back.
 
     Raises:
         UserError: no cluster runs.
     """
-    return layout.VALUES.exists() and layout.VALUES.read_text() == _text()
+    return all(path.exists() and path.read_text() == text for path, text in _texts().items())
 
 
-def _text() -> str:
+def _texts() -> dict[Path, str]:
     machine = allocatable()
     node = box.running()
     address = node.address if node else ""
-    return "# Written by `python -m local up`: what only this machine knows.\n" + yaml.safe_dump(
-        content(machine, address), sort_keys=False
-    )
+    return {
+        path: "# Written by `python -m local up`: what only this machine knows.\n"
+        + yaml.safe_dump(content(machine, address, ray), sort_keys=False)
+        for path, ray in {layout.VALUES: "ray", layout.PLATFORM_VALUES: PLATFORM_RAY}.items()
+    }
 
 
 def check_fits(workload: str, *, cpu: float, memory: float, gpus: float = 0) -> None:

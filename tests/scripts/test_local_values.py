@@ -100,11 +100,31 @@ def test_values_for_other_sources_are_not_current(
     monkeypatch.setattr(values, "allocatable", lambda: machine(2, 24))
     monkeypatch.setattr(values.box, "running", lambda: None)
     monkeypatch.setattr(values.layout, "VALUES", tmp_path / "values.yaml")
+    monkeypatch.setattr(values.layout, "PLATFORM_VALUES", tmp_path / "platform-values.yaml")
     assert not values.current()
     values.write()
     assert values.current()
     tag = "1" * 12
     assert not values.current()
+
+
+def test_a_changed_workload_leaves_the_values_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tags = dict.fromkeys(images.IMAGES, "0" * 12)
+    monkeypatch.setattr(images, "reference", lambda name: images.ImageRef(name, tags[name]))
+    monkeypatch.setattr(values, "allocatable", lambda: machine(2, 24))
+    monkeypatch.setattr(values.box, "running", lambda: None)
+    workload, platform = tmp_path / "values.yaml", tmp_path / "platform-values.yaml"
+    monkeypatch.setattr(values.layout, "VALUES", workload)
+    monkeypatch.setattr(values.layout, "PLATFORM_VALUES", platform)
+    values.write()
+    before = workload.read_text(), platform.read_text()
+    tags["ray"] = "1" * 12
+    values.write()
+    assert workload.read_text() != before[0]
+    assert platform.read_text() == before[1]
+    assert "repository: ray-deps" in before[1]
 
 
 @pytest.mark.parametrize(
