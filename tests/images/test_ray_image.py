@@ -48,6 +48,9 @@ print("FACTS" + json.dumps({
     "record": [str(f) for f in metadata.distribution("rayworks").files],
     "gone": [str(f) for f in metadata.distribution("rayworks").files if not f.locate().exists()],
     "ray start": output("env", "PYTHONPROFILEIMPORTTIME=1", "ray", "start", "--help"),
+    "ray alone": json.loads(output(sys.executable, "-c", "import json, ray, sys;"
+        "print(json.dumps([list(sys.modules), ray._private.state.requests.Session.__module__]))"
+    )[1]),
     "ray serve": output("ray", "serve", "--help"),
     "spy": output("py-spy", "--version"),
     "spy capability": os.getxattr("/opt/rayworks/bin/py-spy-ptrace", "security.capability").hex(),
@@ -114,6 +117,13 @@ def test_ray_starts_without_what_only_its_other_commands_need(facts: dict[str, A
     code, said = facts["ray serve"]
     assert code == 0
     assert "deploy" in said
+
+
+def test_ray_loads_what_it_seldom_uses_when_it_is_used(facts: dict[str, Any]) -> None:
+    loaded, of_session = facts["ray alone"]
+    assert "ray._raylet" in loaded
+    assert not {"requests", "jsonschema"} & set(loaded)
+    assert of_session == "requests.sessions"
 
 
 def test_py_spy_starts_without_the_capability_that_it_would_use(facts: dict[str, Any]) -> None:
