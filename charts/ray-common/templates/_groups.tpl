@@ -53,10 +53,7 @@ NAME "head" is the head. */}}
 {{- $_ := set $resources.limits $resource $accelerators -}}
 {{- end -}}
 {{- $resources = include "ray.resources" (list (printf "%s.resources" $path) $resources) | fromJson -}}
-{{- $memory := dig "limits" "memory" "" $resources -}}
-{{- if not $memory -}}
-{{- include "ray.fail" (list (printf "%s.resources.limits.memory" $path) "is missing: Ray would size itself for the whole machine, and /dev/shm with it" (printf "set it, or give size %q of pool %q limits.memory" $group.size $poolName)) -}}
-{{- end -}}
+{{- $memory := $resources.limits.memory -}}
 
 {{- /* CPUs that Ray counts: rayStartParams, rayResources, the group's own cpu, the size's numCpus; in that order. */}}
 {{- $params := dict -}}
@@ -67,15 +64,13 @@ NAME "head" is the head. */}}
 {{- $_ := set $rayResources $key (include "ray.string" $value) -}}
 {{- end -}}
 {{- $ownCpu := dig "limits" "cpu" (dig "requests" "cpu" "" $group.resources) $group.resources -}}
-{{- $cpus := int ($size.numCpus | default 0) -}}
+{{- $cpus := int $size.numCpus -}}
 {{- if hasKey $params "num-cpus" -}}
 {{- $cpus = int (get $params "num-cpus") -}}
 {{- else if hasKey $rayResources "CPU" -}}
-{{- $cpus = int (get $rayResources "CPU") -}}
+{{- $cpus = div (include "ray.milli" (list (printf "%s.rayResources.CPU" $path) (get $rayResources "CPU")) | int64) 1000 | int -}}
 {{- else if $ownCpu -}}
 {{- $cpus = max 1 (div (include "ray.milli" (list (printf "%s.resources" $path) $ownCpu) | int64) 1000) | int -}}
-{{- else if not (hasKey $size "numCpus") -}}
-{{- include "ray.fail" (list (printf "global.ray.pools.%s.sizes.%s.numCpus" $poolName $group.size) "is missing" "say how many CPUs Ray may count on such a pod; 0 for a head that runs no tasks") -}}
 {{- end -}}
 {{- if $rayResources -}}
 {{- range list "num-cpus" "num-gpus" "memory" "resources" -}}

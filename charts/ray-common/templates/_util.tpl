@@ -52,8 +52,6 @@ helm upgrade conflicts with it. */}}
 {{- end -}}
 {{- $at := 0 -}}
 {{- range $index, $one := $units }}{{ if eq $one $unit }}{{ $at = $index }}{{ end }}{{ end -}}
-{{- $count := 0 -}}
-{{- if contains "." $number -}}
 {{- $float := float64 $number -}}
 {{- range until 6 -}}
 {{- if and (ne (floor $float) $float) (gt $at 0) -}}
@@ -64,10 +62,7 @@ helm upgrade conflicts with it. */}}
 {{- if ne (floor $float) $float -}}
 {{- include "ray.fail" (list $path (printf "%q has too many decimals" $text) "use a smaller unit, for example 1536Mi for 1.5Gi") -}}
 {{- end -}}
-{{- $count = int64 $float -}}
-{{- else -}}
-{{- $count = int64 $number -}}
-{{- end -}}
+{{- $count := int64 $float -}}
 {{- range until 6 -}}
 {{- if and (gt $count 0) (eq (mod $count $base) 0) (lt (int $at) (sub (len $units) 1 | int)) -}}
 {{- $count = div $count $base -}}
@@ -98,13 +93,11 @@ helm upgrade conflicts with it. */}}
 {{- $path := index . 0 -}}
 {{- $out := dict -}}
 {{- range $kind, $amounts := index . 1 -}}
-{{- if $amounts -}}
 {{- $canonical := dict -}}
 {{- range $name, $amount := $amounts -}}
 {{- $_ := set $canonical $name (include "ray.quantity" (list (printf "%s.%s.%s" $path $kind $name) $amount)) -}}
 {{- end -}}
 {{- $_ := set $out $kind $canonical -}}
-{{- end -}}
 {{- end -}}
 {{- $limits := $out.limits | default dict -}}
 {{- range $name, $amount := $out.requests -}}
