@@ -139,7 +139,7 @@ where small pods would run. */}}
 {{- if hasKey $.Values.env $name -}}
 {{- include "ray.fail" (list (printf "env.%s" $name) "has valueFrom, which a job cannot bring to a cluster that runs already" "put it into the cluster's own env") -}}
 {{- end -}}
-{{- else if not (kindIs "invalid" $value) -}}
+{{- else -}}
 {{- $_ := set $plain $name (include "ray.string" $value) -}}
 {{- end -}}
 {{- end -}}
