@@ -75,6 +75,16 @@ def _arn(self: Any, service: str, rest: str) -> str:
     return f"arn:aws:{service}:{self.region}:{self.current_account}:{rest}"
 
 
+def _telling(describe: Any, key: str, attribute: str) -> Any:
+    """A to_dict that tells one more attribute, where it is set."""
+
+    def to_dict(self: Any) -> Json:
+        value = getattr(self, attribute)
+        return {**describe(self), **({key: value} if value else {})}
+
+    return to_dict
+
+
 def _saying_what_is_missing(call: Any) -> Any:
     def call_action(self: Any) -> Any:
         try:
@@ -349,15 +359,8 @@ def _with_key(create: Any) -> Any:
     return create_workspace
 
 
-def _telling_its_key(describe: Any) -> Any:
-    def to_dict(self: Any) -> Json:
-        return {**describe(self), **({"kmsKeyArn": self.key} if self.key else {})}
-
-    return to_dict
-
-
 amp_models.Workspace.key = None
-amp_models.Workspace.to_dict = _telling_its_key(amp_models.Workspace.to_dict)
+amp_models.Workspace.to_dict = _telling(amp_models.Workspace.to_dict, "kmsKeyArn", "key")
 PrometheusServiceResponse.create_workspace = _with_key(PrometheusServiceResponse.create_workspace)
 
 
@@ -468,16 +471,9 @@ def _with_engine(create: Any) -> Any:
     return create_cluster
 
 
-def _telling_its_engine(describe: Any) -> Any:
-    def to_dict(self: Any) -> Json:
-        return {**describe(self), **({"Engine": self.engine} if self.engine else {})}
-
-    return to_dict
-
-
 memorydb_models.MemoryDBCluster.engine = None
-memorydb_models.MemoryDBCluster.to_dict = _telling_its_engine(
-    memorydb_models.MemoryDBCluster.to_dict
+memorydb_models.MemoryDBCluster.to_dict = _telling(
+    memorydb_models.MemoryDBCluster.to_dict, "Engine", "engine"
 )
 MemoryDBResponse.create_cluster = _with_engine(MemoryDBResponse.create_cluster)
 

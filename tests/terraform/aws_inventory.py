@@ -32,6 +32,11 @@ def names(items: list[Any], key: str) -> list[str]:
     return sorted(str(item[key]) for item in items)
 
 
+def standing(items: list[Any], key: str) -> list[str]:
+    """The same of those that are not deleted: some are listed for a while longer."""
+    return names([one for one in items if one["State"] not in ("deleted", "deleting")], key)
+
+
 vpcs = [one for one in ask("ec2", "describe_vpcs", "Vpcs") if not one["IsDefault"]]
 of_ours = [{"Name": "vpc-id", "Values": [one["VpcId"] for one in vpcs] or ["none"]}]
 keys = [
@@ -54,16 +59,10 @@ found = {
         ask("ec2", "describe_security_groups", "SecurityGroups", Filters=of_ours), "GroupName"
     ),
     "addresses": names(ask("ec2", "describe_addresses", "Addresses"), "AllocationId"),
-    "NAT gateways": [
-        one["NatGatewayId"]
-        for one in ask("ec2", "describe_nat_gateways", "NatGateways")
-        if one["State"] not in ("deleted", "deleting")
-    ],
-    "VPC endpoints": [
-        one["VpcEndpointId"]
-        for one in ask("ec2", "describe_vpc_endpoints", "VpcEndpoints")
-        if one["State"] not in ("deleted", "deleting")
-    ],
+    "NAT gateways": standing(ask("ec2", "describe_nat_gateways", "NatGateways"), "NatGatewayId"),
+    "VPC endpoints": standing(
+        ask("ec2", "describe_vpc_endpoints", "VpcEndpoints"), "VpcEndpointId"
+    ),
     "flow logs": names(ask("ec2", "describe_flow_logs", "FlowLogs"), "FlowLogId"),
     "launch templates": names(
         ask("ec2", "describe_launch_templates", "LaunchTemplates"), "LaunchTemplateName"
