@@ -33,7 +33,7 @@ requests = _Lazily("requests")
 jsonschema = _Lazily("jsonschema")
 '''
 
-#: An import of the whole module, also one in a `try:` of an `__init__` that would say it lacks.
+#: An import of the whole module, also in the `try:` with which a package asks whether it is there.
 IMPORT = re.compile(r"^((?: {4})?)import (requests|jsonschema)(?:  #.*)?$", re.MULTILINE)
 INSTEAD = r"\1from ray._lazily import \2  # noqa: F401 - changed by Rayworks: loaded when used"
 

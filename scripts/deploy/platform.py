@@ -109,11 +109,13 @@ class Monitoring:
 
     def check(self) -> str | None:
         """Prometheus is available, or the cluster has another one."""
-        return self._summary() if _available(self.kube, MONITORING) else None
+        own = self.kube.find("deployment", MONITORING, NAMESPACE)
+        if own is None:
+            return "by what the cluster has"
+        return self._summary() if available(own) else None
 
     def _summary(self) -> str:
-        own = self.kube.find("deployment", MONITORING, NAMESPACE)
-        return f"Prometheus in namespace {NAMESPACE}" if own else "by what the cluster has"
+        return f"Prometheus in namespace {NAMESPACE}"
 
     def action(self, report: Report) -> str:
         """Wait until it is available."""

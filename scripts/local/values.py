@@ -135,12 +135,10 @@ def _quantity(size: int) -> str:
     return f"{size // GI}Gi" if size % GI == 0 else f"{size // MI}Mi"
 
 
-def content(machine: Allocatable, address: str, ray: str = "ray") -> dict[str, Any]:
-    """The values, for a machine, the node's address, and which image is that of Ray."""
+def content(machine: Allocatable, address: str) -> dict[str, Any]:
+    """The values, for a machine and the node's address."""
     named: dict[str, Any] = {"registry": images.REGISTRY, "pullPolicy": "IfNotPresent"}
-    for name in CHART_IMAGES:
-        ref = images.reference(ray if name == "ray" else name)
-        named[name] = {"repository": ref.repository, "tag": ref.tag, "digest": ""}
+    named |= {name: _image(name) for name in CHART_IMAGES}
     return {
         "global": {
             "ray": {
@@ -150,6 +148,11 @@ def content(machine: Allocatable, address: str, ray: str = "ray") -> dict[str, A
             }
         }
     }
+
+
+def _image(name: str) -> dict[str, str]:
+    ref = images.reference(name)
+    return {"repository": ref.repository, "tag": ref.tag, "digest": ""}
 
 
 def write() -> None:
@@ -178,10 +181,13 @@ def _texts() -> dict[Path, str]:
     machine = allocatable()
     node = box.running()
     address = node.address if node else ""
+    found = content(machine, address)
+    workload = yaml.safe_dump(found, sort_keys=False)
+    found["global"]["ray"]["images"]["ray"] = _image(PLATFORM_RAY)
+    platform = yaml.safe_dump(found, sort_keys=False)
     return {
-        path: "# Written by `python -m local up`: what only this machine knows.\n"
-        + yaml.safe_dump(content(machine, address, ray), sort_keys=False)
-        for path, ray in {layout.VALUES: "ray", layout.PLATFORM_VALUES: PLATFORM_RAY}.items()
+        path: f"# Written by `python -m local up`: what only this machine knows.\n{text}"
+        for path, text in {layout.VALUES: workload, layout.PLATFORM_VALUES: platform}.items()
     }
 
 

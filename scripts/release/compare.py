@@ -25,6 +25,7 @@ from lib.errors import UserError
 from lib.paths import CACHE, ROOT
 from local import images
 from local.images import Builder
+from local.preflight import free_disk
 from release.publish import DIST, build_settings
 
 #: Those that are released.
@@ -99,11 +100,11 @@ def check_room(name: str, budget: Mapping[str, int]) -> None:
     Raises:
         UserError: it has not.
     """
-    needed, free = _ROOM * sum(budget.values()) * _MIB, shutil.disk_usage(CACHE).free
+    needed, free = _ROOM * sum(budget.values()) * _MIB, free_disk()
     if free < needed:
         raise UserError(
-            f"{CACHE} has {free / 2**30:.1f} GiB free, and two builds of {name} take "
-            f"{needed / 2**30:.1f}",
+            f"the disk of {CACHE} or {ROOT} has {free / 2**30:.1f} GiB free, and two builds of "
+            f"{name} take {needed / 2**30:.1f}",
             "make room, or name smaller images: make images-compare TARGETS=operator",
         )
 

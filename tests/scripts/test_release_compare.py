@@ -6,7 +6,6 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -85,9 +84,7 @@ def test_a_disk_that_is_too_full_is_said_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     free = 1
-    monkeypatch.setattr(
-        compare.shutil, "disk_usage", lambda _: SimpleNamespace(free=free * 1024**3)
-    )
+    monkeypatch.setattr(compare, "free_disk", lambda: free * 1024**3)
     budget = {"packages": 1000, "code": 24}
     with pytest.raises(UserError, match=r"has 1\.0 GiB free, and two builds of ray take 3\.5"):
         compare.check_room("ray", budget)
