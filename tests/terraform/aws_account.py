@@ -10,7 +10,7 @@ AMP         the key of a workspace
 FSx         that a file system gets available, and its version; data repository associations
 EFS         a backup policy that is set, deleting the policy of a file system
 MemoryDB    access control lists, a cluster's engine
-Budgets     who is written to
+Budgets     who is written to, and tags
 Route 53    that ids of zones begin with a Z
 States      the validation of a definition, by moto's own parser of them
 """
@@ -52,6 +52,9 @@ Json = dict[str, Any]
 
 #: What the additions remember, by kind and by key.
 KEPT: dict[str, dict[str, Json]] = {}
+
+#: Tags of access control lists, by ARN, and of budgets, by name.
+TAGS: dict[str, list[dict[str, str]]] = {}
 
 
 def _kept(kind: str, key: str) -> Json:
@@ -490,6 +493,7 @@ def create_acl(self: Any) -> ActionResult:
         "ARN": _arn(self, "memorydb", f"acl/{asked['ACLName']}"),
     }
     KEPT.setdefault("ACL", {})[asked["ACLName"]] = acl
+    TAGS[acl["ARN"]] = asked.get("Tags", [])
     return ActionResult({"ACL": acl})
 
 
@@ -508,7 +512,7 @@ def delete_acl(self: Any) -> ActionResult:
 
 def _tags_of_acls(listed: Any) -> Any:
     def list_tags(self: Any, resource_arn: str) -> list[dict[str, str]]:
-        return [] if ":acl/" in resource_arn else listed(self, resource_arn)
+        return TAGS[resource_arn] if ":acl/" in resource_arn else listed(self, resource_arn)
 
     return list_tags
 
@@ -537,13 +541,24 @@ def describe_subscribers_for_notification(self: Any) -> str:
     raise JsonRESTError("NotFoundException", f"no notification {wanted}")
 
 
+def _with_tags(create: Any) -> Any:
+    def create_budget(self: Any) -> Any:
+        result, asked = create(self), _body(self)
+        TAGS[asked["Budget"]["BudgetName"]] = asked.get("ResourceTags", [])
+        return result
+
+    return create_budget
+
+
 def list_tags_for_resource(self: Any) -> str:
     """Budgets, ListTagsForResource."""
-    return json.dumps({"ResourceTags": []})
+    name = _body(self)["ResourceARN"].rpartition("/")[2]
+    return json.dumps({"ResourceTags": TAGS[name]})
 
 
 BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification
 BudgetsResponse.list_tags_for_resource = list_tags_for_resource
+BudgetsResponse.create_budget = _with_tags(BudgetsResponse.create_budget)
 
 
 # Route 53.
