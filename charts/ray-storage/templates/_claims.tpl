@@ -17,8 +17,6 @@ Claims with their volumes, one for each namespace, and the plan: all that the ch
 {{- $gi := include "ray-storage.gi" $size | float64 -}}
 {{- if eq $gi 0.0 -}}
 {{- include "ray.fail" (list $path (printf "%s is no size" $size) "write for example 100Gi") -}}
-{{- else if gt $gi 8388608.0 -}}
-{{- include "ray.fail" (list $path (printf "%s is more than 8Pi, and than any of these can have" $size) "write less: what has no limit takes any number") -}}
 {{- end -}}
 {{- if eq ($class.type | default "") "fsxLustre" -}}
 {{- $small := list 1200.0 -}}
