@@ -14,6 +14,39 @@ from local import images
 
 pytestmark = pytest.mark.cluster
 
+#: Trains twice, compiled the second time; prints whether torch's compiler was loaded after each,
+#: and whether both came to the same weights.
+COMPILED = """
+import json, sys, torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+
+def trained(compiled):
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 2)
+    parallel = model if compiled else DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    optimizer.load_state_dict(optimizer.state_dict())
+
+    def step(images):
+        optimizer.zero_grad()
+        parallel(images).square().sum().backward()
+        optimizer.step()
+
+    if compiled:
+        step = torch.compile(step, backend="eager")
+        optimizer.step = torch.compile(optimizer.step, backend="eager")
+    for number in range(3):
+        step(torch.ones(3, 4) * number)
+    return model.weight.tolist(), "torch._dynamo" in sys.modules
+
+plain, before = trained(False)
+compiled, after = trained(True)
+print(json.dumps([before, after, plain == compiled]))
+"""
+
 #: Prints what there is, as JSON.
 LOOK = """
 import importlib, json, os, pathlib, shutil, subprocess, sys
@@ -51,6 +84,7 @@ print("FACTS" + json.dumps({
     "ray alone": json.loads(output(sys.executable, "-c", "import json, ray, sys;"
         "print(json.dumps([list(sys.modules), ray._private.state.requests.Session.__module__]))"
     )[1]),
+    "torch": output(sys.executable, "-c", COMPILED),
     "ray serve": output("ray", "serve", "--help"),
     "spy": output("py-spy", "--version"),
     "spy capability": os.getxattr("/opt/rayworks/bin/py-spy-ptrace", "security.capability").hex(),
@@ -69,7 +103,8 @@ print("FACTS" + json.dumps({
 @pytest.fixture(scope="module")
 def facts(deployed: Deployed) -> dict[str, Any]:
     """What a restricted pod of the image says about itself."""
-    return look(deployed.kube, str(images.reference("ray")), LOOK)
+    program = f"COMPILED = {COMPILED!r}\n{LOOK}"
+    return look(deployed.kube, str(images.reference("ray")), program)
 
 
 def test_it_runs_as_the_user_1000(facts: dict[str, Any]) -> None:
@@ -124,6 +159,14 @@ def test_ray_loads_what_it_seldom_uses_when_it_is_used(facts: dict[str, Any]) ->
     assert "ray._raylet" in loaded
     assert not {"requests", "jsonschema"} & set(loaded)
     assert of_session == "requests.sessions"
+
+
+def test_a_training_loads_the_compiler_when_it_compiles(facts: dict[str, Any]) -> None:
+    code, said = facts["torch"]
+    assert code == 0, said
+    before, after, same = json.loads(said.splitlines()[0])  # torch warns after that
+    assert (before, after) == (False, True)
+    assert same
 
 
 def test_py_spy_starts_without_the_capability_that_it_would_use(facts: dict[str, Any]) -> None:
