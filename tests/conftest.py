@@ -79,6 +79,13 @@ def aws_python() -> Path:
     return _python("aws")
 
 
+@pytest.fixture(scope="session")
+def deepspeed_packages() -> Path:
+    """The folder with DeepSpeed, to be put on the path of a workload."""
+    (packages,) = _python("deepspeed").parents[1].glob("lib/python3.*/site-packages")
+    return packages
+
+
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     """A folder with a script that asks the cluster for its nodes."""

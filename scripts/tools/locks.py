@@ -11,8 +11,11 @@ from tools.venv import uv, uv_environment
 LOCKS = (
     "scripts/bootstrap", "scripts/requirements", "workloads/requirements", "requirements-dev",
     "images/mlflow/requirements", "docs/requirements", "tests/s3/requirements",
-    "tests/checkov/requirements", "tests/aws/requirements",
+    "tests/checkov/requirements", "tests/aws/requirements", "tests/deepspeed/requirements",
 )  # fmt: skip
+
+#: Those that are put on top of another environment, which has what their packages need.
+ON_TOP = ("tests/deepspeed/requirements",)
 
 
 def lock(progress: Progress, *, upgrade: bool) -> None:
@@ -23,6 +26,7 @@ def lock(progress: Progress, *, upgrade: bool) -> None:
                 *(uv(), "pip", "compile", "--quiet", "--universal", "--generate-hashes"),
                 *("--no-emit-index-url", "--python-version", "3.11"),
                 *("--custom-compile-command", "make lock"),
+                *(["--no-deps"] if name in ON_TOP else []),
                 *(["--upgrade"] if upgrade else []),
                 *(f"{name}.in", "--output-file", f"{name}.lock"),
             ]

@@ -60,6 +60,10 @@ ENVIRONMENTS = {
     "s3": Environment("s3", ROOT / "tests/s3/requirements.lock", ROOT / ".venv-s3"),
     # Their AWS account.
     "aws": Environment("aws", ROOT / "tests/aws/requirements.lock", ROOT / ".venv-aws"),
+    # What their training with DeepSpeed has on its path beside the workloads' packages.
+    "deepspeed": Environment(
+        "deepspeed", ROOT / "tests/deepspeed/requirements.lock", ROOT / ".venv-deepspeed"
+    ),
 }
 
 

@@ -40,6 +40,12 @@ def to_the_end(process: subprocess.Popen[str]) -> list[Any]:
     return rest
 
 
+def numbers(run: Path) -> list[float]:
+    result = json.loads((run / "result.json").read_text())
+    assert [epoch["epoch"] for epoch in result["history"]] == [1, 2, 3, 4]
+    return [epoch[name] for epoch in result["history"] for name in ("train_loss", "loss")]
+
+
 @pytest.mark.full
 def test_lost_workers_and_another_world_size_change_no_number(start: Start, tmp_path: Path) -> None:
     # Two workers, one of which is killed: it costs at most one epoch.
@@ -64,12 +70,34 @@ def test_lost_workers_and_another_world_size_change_no_number(start: Start, tmp_
     (first,) = [event for event in seen if event["event"] == "first_step"]
     assert first["world_size"] == 1
 
-    def numbers(run: str) -> list[float]:
-        result = json.loads((tmp_path / run / "result.json").read_text())
-        assert [epoch["epoch"] for epoch in result["history"]] == [1, 2, 3, 4]
-        return [epoch[name] for epoch in result["history"] for name in ("train_loss", "loss")]
-
-    assert numbers("cut") == pytest.approx(numbers("whole"), rel=1e-3)
+    assert numbers(tmp_path / "cut") == pytest.approx(numbers(tmp_path / "whole"), rel=1e-3)
     assert (tmp_path / "cut" / "model" / "model.safetensors").exists()
     assert (tmp_path / "cut" / "learning-curve.png").read_bytes().startswith(b"\x89PNG\r\n")
     assert len(json.loads((tmp_path / "cut" / "metrics.json").read_text())) == 4
+
+
+@pytest.mark.full
+def test_deepspeed_trains_the_numbers_of_fsdp_and_goes_on(
+    start: Start, tmp_path: Path, deepspeed_packages: Path
+) -> None:
+    to_the_end(start("--run-name", "fsdp", "--num-workers", 2))
+    # As in an image, which has no compiler that DeepSpeed could call for its own operations
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "sh"):
+        (programs / name).symlink_to(f"/bin/{name}")
+    path = f"{os.environ['PYTHONPATH']}:{deepspeed_packages}"
+
+    def zero() -> subprocess.Popen[str]:
+        options = ("--run-name", "zero", "--num-workers", 2, "--strategy", "deepspeed")
+        return start(*options, PATH=str(programs), PYTHONPATH=path)
+
+    cut = zero()
+    events(cut, after_epoch(2))
+    cut.kill()
+    cut.wait(timeout=60)
+    seen = to_the_end(zero())
+    (resumed,) = [event for event in seen if event["event"] == "resumed"]
+    assert resumed["after_epoch"] >= 1
+    assert numbers(tmp_path / "zero") == pytest.approx(numbers(tmp_path / "fsdp"), rel=1e-3)
+    assert (tmp_path / "zero" / "model" / "model.safetensors").exists()

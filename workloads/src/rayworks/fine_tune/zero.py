@@ -62,6 +62,8 @@ class Zero:
         import torch.distributed as dist
         from torch.distributed import HashStore  # type: ignore[attr-defined]
 
+        # What it would compile for ranks of one node, when a run begins: an image has no compiler.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         if not dist.is_initialized():  # DeepSpeed needs a group for one, too
             backend = "nccl" if place.device == "cuda" else "gloo"
             dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
