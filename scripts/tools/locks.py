@@ -11,11 +11,11 @@ from tools.venv import uv, uv_environment
 LOCKS = (
     "scripts/bootstrap", "scripts/requirements", "workloads/requirements", "requirements-dev",
     "images/mlflow/requirements", "docs/requirements", "tests/s3/requirements",
-    "tests/checkov/requirements", "tests/aws/requirements", "tests/deepspeed/requirements",
+    "tests/checkov/requirements", "tests/aws/requirements", "tests/with-deepspeed/requirements",
 )  # fmt: skip
 
 #: Those that are put on top of another environment, which has what their packages need.
-ON_TOP = ("tests/deepspeed/requirements",)
+ON_TOP = ("tests/with-deepspeed/requirements",)
 
 
 def lock(progress: Progress, *, upgrade: bool) -> None:

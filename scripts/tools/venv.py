@@ -62,7 +62,7 @@ ENVIRONMENTS = {
     "aws": Environment("aws", ROOT / "tests/aws/requirements.lock", ROOT / ".venv-aws"),
     # What their training with DeepSpeed has on its path beside the workloads' packages.
     "deepspeed": Environment(
-        "deepspeed", ROOT / "tests/deepspeed/requirements.lock", ROOT / ".venv-deepspeed"
+        "deepspeed", ROOT / "tests/with-deepspeed/requirements.lock", ROOT / ".venv-deepspeed"
     ),
 }
 

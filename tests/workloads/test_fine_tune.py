@@ -249,6 +249,14 @@ def test_deepspeed_is_refused_before_any_work(tmp_path: Path) -> None:
     assert first == (
         "error: --strategy deepspeed needs the package deepspeed, which is not installed"
     )
+    tests = Path(__file__).parents[1]
+    (version,) = re.findall(
+        r"^deepspeed(==\S+)",
+        (tests / "with-deepspeed" / "requirements.lock").read_text(),
+        re.MULTILINE,
+    )
+    for told in (second, (tests.parent / "workloads" / "README.md").read_text()):
+        assert f"deepspeed: {version}" in told  # the version that is tested
     assert "packages" in second
     assert not (tmp_path / "store").exists()
 
