@@ -94,3 +94,22 @@ def test_a_node_that_is_taken_away_is_no_failure(start: Start, cluster: Cluster)
     seen = events(process, lambda event: event["event"] == "result")
     assert process.wait(timeout=60) == 0
     assert not [event for event in seen if event["event"] == "resumed"], "nothing was lost then"
+
+
+@pytest.mark.full
+def test_an_elastic_training_shrinks_with_its_nodes_and_grows_again(
+    start: Start, cluster: Cluster
+) -> None:
+    def workers() -> int:
+        """How many begin, now or again."""
+        *_, first = events(process, lambda event: event["event"] == "first_step")
+        events(process, after_epoch(first["epoch"] + 1))
+        return int(first["world_size"])
+
+    second = cluster.add_node(num_cpus=1)
+    process = start("--num-workers", 2, "--min-workers", 1, "--epochs", 5000)
+    assert workers() == 2
+    cluster.remove_node(second, allow_graceful=False)
+    assert workers() == 1
+    cluster.add_node(num_cpus=1)
+    assert workers() == 2
