@@ -34,6 +34,7 @@ DEV := .venv-dev/bin/python
 ifeq (submit,$(firstword $(MAKECMDGOALS)))
 COMMAND := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
 $(foreach word,$(COMMAND),$(eval $(word):;@:))
+.PHONY: $(COMMAND)
 endif
 
 .PHONY: help

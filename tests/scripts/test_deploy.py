@@ -434,3 +434,13 @@ def test_what_would_be_upgraded_is_marked_as_helm_marks_it(
     marks = {"meta.helm.sh/release-name": "one", "meta.helm.sh/release-namespace": "team"}
     found = [one["metadata"]["annotations"] for one in yaml.safe_load_all(release.upgraded())]
     assert found == [marks, {"c": "d", **marks}]
+
+
+def test_a_script_that_is_submitted_is_no_target_of_make() -> None:
+    """Else make would say of the file that it is up to date."""
+    said = subprocess.run(
+        ["make", "--dry-run", "submit", "--", "python", "README.md"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "-- python README.md" in said.stdout
+    assert "up to date" not in said.stdout
