@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,18 +35,21 @@ def names(table: list[dict[str, str]]) -> list[str]:
     return [f"{row['source']}: {row['feature']}" for row in table]
 
 
-def found(cloud: str, plans: Mapping[str, Plan], row: dict[str, str]) -> Any:
-    """The value of a row's attribute, in a resource, an output, or a file of the environment."""
+def found(cloud: str, plans: Callable[[], Mapping[str, Plan]], row: dict[str, str]) -> Any:
+    """The value of a row's attribute, in a resource, an output, or a file of the environment.
+
+    Plans take minutes to make: they are asked for where a row is about one.
+    """
     return _look(_place(cloud, plans, row["scenario"], row["where"]), row["attribute"])
 
 
-def _place(cloud: str, plans: Mapping[str, Plan], scenario: str, where: str) -> Any:
+def _place(cloud: str, plans: Callable[[], Mapping[str, Plan]], scenario: str, where: str) -> Any:
     kind, _, name = where.partition(" ")
     if kind in ("addon", "values"):
         file = {"addon": "addons.yaml", "values": "values.yaml"}[kind]
         content = yaml.safe_load((ROOT / "environments" / cloud / file).read_text())
         return content[name] if kind == "addon" else _look(content, name)
-    plan = plans[scenario]
+    plan = plans()[scenario]
     if kind == "output":
         return plan.outputs[name]
     assert where in plan.resources, f"{scenario} makes no {where}"

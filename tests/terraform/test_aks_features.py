@@ -21,7 +21,7 @@ def test_every_source_is_there() -> None:
 @pytest.mark.cloud
 @pytest.mark.parametrize("row", ROWS, ids=cloud_features.names(ROWS))
 def test_feature(row: dict[str, str]) -> None:
-    found = cloud_features.found("aks", runs(), row)
+    found = cloud_features.found("aks", runs, row)
     assert found == json.loads(row["value"])
 
 

@@ -21,5 +21,5 @@ def test_every_source_is_there() -> None:
 @pytest.mark.cloud
 @pytest.mark.parametrize("row", ROWS, ids=cloud_features.names(ROWS))
 def test_feature(row: dict[str, str]) -> None:
-    found = cloud_features.found("eks", plans(), row)
+    found = cloud_features.found("eks", plans, row)
     assert found == json.loads(row["value"])
