@@ -90,64 +90,6 @@ def test_workers_come_by_demand_and_go_without(kube: Kube, scaler: str) -> None:
         eventually(lambda: not pods(kube, space, "worker"), 180, "no worker")
 
 
-@pytest.fixture(scope="module")
-def several(kube: Kube) -> Iterator[str]:
-    """The namespace of a cluster with a group of two workers, and one of one on two hosts."""
-    space = "several"
-    values = {"workers": {"pair": {"replicas": 2}, "hosts": {"replicas": 1, "numOfHosts": 2}}}
-    with installed(kube, "ray-cluster", space, values):
-        ready(kube, space, 4)
-        yield space
-
-
-def test_a_drain_takes_one_worker_after_the_other(kube: Kube, several: str) -> None:
-    def evicted(pod: str) -> bool:
-        review = {
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": pod, "namespace": several},
-        }
-        path = f"/api/v1/namespaces/{several}/pods/{pod}/eviction"
-        command = kube.command("create", "--raw", path, "-f", "-")
-        done = subprocess.run(
-            command, input=json.dumps(review), capture_output=True, text=True, check=False
-        )
-        refused = "violate the pod's disruption budget" in done.stderr
-        assert done.returncode == 0 or refused, done.stderr
-        return done.returncode == 0
-
-    def allowed() -> bool:
-        found = kube.find("poddisruptionbudget", f"{several}-pair", several)
-        return (found or {}).get("status", {}).get("disruptionsAllowed") == 1
-
-    pair = [name for name in pods(kube, several, "worker") if "-pair-" in name]
-    eventually(allowed, 60, "one worker may go")
-    assert evicted(pair[0])
-    assert not evicted(pair[1])
-    # the operator makes another, and then the second may go
-    eventually(allowed, 180, "one worker may go")
-    assert evicted(pair[1])
-    eventually(allowed, 180, "one worker may go")
-
-
-def test_hosts_of_a_replica_come_and_go_together(kube: Kube, several: str) -> None:
-    def hosts() -> dict[str, str]:
-        found = kube.list("pods", several, "ray.io/group=hosts")
-        there = [pod["metadata"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
-        return {meta["labels"]["ray.io/replica-host-index"]: meta["name"] for meta in there}
-
-    before = hosts()
-    assert before.keys() == {"0", "1"}
-    kube.run("delete", "pod", before["0"], "--wait=false", namespace=several)
-
-    def renewed() -> bool:
-        now = hosts()
-        ready_ones = set(pods(kube, several, "worker"))
-        return now.keys() == {"0", "1"} and set(now.values()) <= ready_ones - set(before.values())
-
-    eventually(renewed, 180, "two other hosts")
-
-
 def test_an_actor_on_a_worker_outlives_the_head(kube: Kube) -> None:
     space = "tolerant"
     values = {"gcsFaultTolerance": {"enabled": True, "redis": {"create": True}}}
@@ -327,3 +269,64 @@ def test_the_policy_lets_through_what_the_table_says(kube: Kube, places: dict[st
     (dns,) = kube.list("pods", "kube-system", "k8s-app=kube-dns")
     others = {"api": "kubernetes.default.svc", "dns": dns["status"]["podIP"]}
     assert wrong(kube, places, others, CONNECTIONS) == []
+
+
+@pytest.fixture(scope="module")
+def several(kube: Kube) -> Iterator[str]:
+    """The namespace of a cluster with a group of two workers, and one of one on two hosts.
+
+    For the last tests of this module: until then it takes the room of any other cluster.
+    """
+    space = "several"
+    values = {"workers": {"pair": {"replicas": 2}, "hosts": {"replicas": 1, "numOfHosts": 2}}}
+    with installed(kube, "ray-cluster", space, values):
+        ready(kube, space, 4)
+        yield space
+
+
+def test_a_drain_takes_one_worker_after_the_other(kube: Kube, several: str) -> None:
+    def evicted(pod: str) -> bool:
+        review = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": several},
+        }
+        path = f"/api/v1/namespaces/{several}/pods/{pod}/eviction"
+        command = kube.command("create", "--raw", path, "-f", "-")
+        done = subprocess.run(
+            command, input=json.dumps(review), capture_output=True, text=True, check=False
+        )
+        refused = "violate the pod's disruption budget" in done.stderr
+        assert done.returncode == 0 or refused, done.stderr
+        return done.returncode == 0
+
+    def allowed() -> bool:
+        found = kube.find("poddisruptionbudget", f"{several}-pair", several)
+        return (found or {}).get("status", {}).get("disruptionsAllowed") == 1
+
+    pair = [name for name in pods(kube, several, "worker") if "-pair-" in name]
+    eventually(allowed, 60, "one worker may go")
+    assert evicted(pair[0])
+    assert not evicted(pair[1])
+    # the operator makes another, and then the second may go
+    eventually(allowed, 180, "one worker may go")
+    assert evicted(pair[1])
+    eventually(allowed, 180, "one worker may go")
+
+
+def test_hosts_of_a_replica_come_and_go_together(kube: Kube, several: str) -> None:
+    def hosts() -> dict[str, str]:
+        found = kube.list("pods", several, "ray.io/group=hosts")
+        there = [pod["metadata"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return {meta["labels"]["ray.io/replica-host-index"]: meta["name"] for meta in there}
+
+    before = hosts()
+    assert before.keys() == {"0", "1"}
+    kube.run("delete", "pod", before["0"], "--wait=false", namespace=several)
+
+    def renewed() -> bool:
+        now = hosts()
+        ready_ones = set(pods(kube, several, "worker"))
+        return now.keys() == {"0", "1"} and set(now.values()) <= ready_ones - set(before.values())
+
+    eventually(renewed, 180, "two other hosts")
