@@ -95,8 +95,9 @@ class Tool:
         """Its folder in the cache; another one for every change to what goes into it."""
         digest = hashlib.sha256(self._gomod.encode())
         digest.update((self.folder / "go.sum").read_bytes())
-        for source in sorted(self.folder.glob("*.go")):
-            digest.update(source.read_bytes())
+        for suffix in ("go", "sh", "patch"):
+            for source in sorted(self.folder.glob(f"*.{suffix}")):
+                digest.update(source.read_bytes())
         parts = (self.ldflags, self.share, platform.machine(), *self.tags)
         digest.update(repr(parts).encode())
         return CACHE / "tools" / self.name / f"{self.version}-{digest.hexdigest()[:12]}"

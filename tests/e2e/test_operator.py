@@ -202,12 +202,35 @@ def test_its_own_schedule_is_on_time_and_never_twice(configured: Configure) -> N
             "job": {"entrypoint": "true", "schedule": schedule},
         }
 
+    key = "ray.io/cronjob-scheduled-timestamp"
+
     def runs() -> list[str]:
-        key = "ray.io/cronjob-scheduled-timestamp"
         return sorted(one["metadata"]["annotations"][key] for one in kube.list("rayjobs", space))
+
+    def name(minute: str) -> str:
+        """A run's name, by its minute: the API server refuses a second one."""
+        return f"{schedule.name}-{int(datetime.datetime.fromisoformat(minute).timestamp()) // 60}"
 
     with installed(kube, "ray-job", space, values(suspend=False)) as schedule:
         eventually(lambda: len(runs()) >= 2, 150, "two runs")
+        jobs = kube.list("rayjobs", space)
+        assert [one["metadata"]["name"] for one in jobs] == [
+            name(one["metadata"]["annotations"][key]) for one in jobs
+        ]
+        # One that is started already, of which the operator knows nothing, is not started again,
+        # and the schedule goes on after it.
+        early = jobs[-1]
+        following = datetime.datetime.fromisoformat(runs()[-1]) + datetime.timedelta(minutes=1)
+        minute = following.strftime("%Y-%m-%dT%H:%M:%SZ")
+        kube.apply(
+            {
+                **{part: early[part] for part in ("apiVersion", "kind", "spec")},
+                "metadata": {
+                    "name": name(minute), "namespace": space, "annotations": {key: minute}
+                },
+            }
+        )  # fmt: skip
+        eventually(lambda: runs()[-1] > minute, 150, "a run after the one that was there")
         with tempfile.TemporaryDirectory() as folder:
             release(
                 "ray-job", space, merge(NO_STORAGE, values(suspend=True)), Path(folder)

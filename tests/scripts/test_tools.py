@@ -25,6 +25,8 @@ FAKE_GO = """\
 case "$1 $2" in
   "env GOVERSION") echo "${FAKE_GO_VERSION:-go1.99.0}"; exit ;;
   "list -m") echo "$FAKE_MODULE"; exit ;;
+  "mod download") echo "{\\"Dir\\": \\"$FAKE_MODULE\\"}"; exit ;;
+  "mod edit") echo "$4" > "$5"; exit ;;
 esac
 echo "$(basename "$PWD")" >> "$FAKE_LOG"
 mkdir -p "$GOBIN" "$GOCACHE" && echo package > "$GOCACHE/package"
@@ -34,11 +36,23 @@ fi
 case "$(basename "$PWD")" in
   helm) echo program > "$GOBIN/helm" ;;
   etcd) echo program > "$GOBIN/server" ;;
-  kuberay) echo program > "$GOBIN/ray-operator" ;;
+  kuberay)
+    # the "program" is the patched file of the module that go.mod is told to take
+    while [ "$1" != -modfile ]; do shift; done
+    cp "$(sed 's/.*=//' "$2")/controllers/ray/raycronjob_controller.go" "$GOBIN/ray-operator" ;;
 esac
 [ "$FAKE_MODE" != hang ] || exec sleep 60
 [ "$FAKE_MODE" != slow ] || sleep 1
 """
+
+
+def patched() -> tuple[str, str]:
+    """What KubeRay's patch finds in the module's file, and what it leaves there."""
+    patch = (ROOT / "scripts/tools/kuberay/raycronjob.patch").read_text().splitlines(keepends=True)
+    lines = patch[patch.index(next(line for line in patch if line.startswith("@@"))) :]
+    before = [line[1:] for line in lines if line[0] in " -"]
+    after = [line[1:] for line in lines if line[0] in " +"]
+    return "".join(before), "".join(after)
 
 
 class Checkout:
@@ -61,6 +75,10 @@ class Checkout:
         module = shared / "module" / "config/crd/bases"
         module.mkdir(parents=True, exist_ok=True)
         (module / "ray.io_rayjobs.yaml").write_text("kind: CustomResourceDefinition\n")
+        before, _ = patched()
+        source = shared / "module" / "controllers/ray/raycronjob_controller.go"
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text(before)
         self.env = {
             **os.environ,
             "PYTHONPATH": str(folder / "scripts"),
@@ -104,9 +122,14 @@ def test_build_makes_a_whole_entry_and_links_it(checkout: Checkout) -> None:
     code, out, err = checkout.tools("build", "helm", "etcd", "kuberay")
     assert (code, err) == (0, "")
     assert len(re.findall(r"^ok +(etcd|helm|kuberay) \S+ +\d", out, re.M)) == 3
-    for program in ("helm", "etcd", "ray-operator"):
+    for program in ("helm", "etcd"):
         assert (checkout.root / ".tools/bin" / program).read_text() == "program\n"
     operator = (checkout.root / ".tools/bin/ray-operator").resolve()
+    before, after = patched()
+    assert operator.read_text() == after != before
+    # the module itself, which other checkouts build from too, stays what it is
+    source = checkout.root.parent / "module" / "controllers/ray/raycronjob_controller.go"
+    assert source.read_text() == before
     assert (operator.parents[1] / "share/ray.io_rayjobs.yaml").exists()
 
 
@@ -165,6 +188,23 @@ def test_a_change_of_the_module_is_another_entry(checkout: Checkout) -> None:
     assert checkout.tools("build", "helm")[0] == 0
     assert checkout.built() == ["helm", "helm"]
     assert len(checkout.entries("helm")) == 2
+
+
+def test_a_patch_that_does_not_fit_is_an_error(checkout: Checkout) -> None:
+    module = Path(checkout.env["FAKE_MODULE"])
+    (module / "controllers/ray/raycronjob_controller.go").write_text("package ray\n")
+    code, _, err = checkout.tools("build", "kuberay")
+    assert code == 1
+    assert "raycronjob_controller.go: patch does not apply" in err
+    assert checkout.built() == checkout.entries("kuberay") == []
+
+
+def test_a_change_of_the_patch_is_another_entry(checkout: Checkout) -> None:
+    checkout.tools("build", "kuberay")
+    with (checkout.root / "scripts/tools/kuberay/patched.sh").open("a") as file:
+        file.write("# changed\n")
+    assert checkout.tools("build", "kuberay")[0] == 0
+    assert checkout.built() == ["kuberay", "kuberay"]
 
 
 @pytest.mark.parametrize("harm", ["truncated", "missing", "no manifest"])
