@@ -181,13 +181,23 @@ def test_two_checkouts_at_once_build_a_tool_once(tmp_path: Path) -> None:
     assert len(first.entries("helm")) == 1
 
 
-def test_a_change_of_the_module_is_another_entry(checkout: Checkout) -> None:
-    checkout.tools("build", "helm")
-    with (checkout.root / "scripts/tools/helm/go.sum").open("a") as file:
-        file.write("example.org/other v1.0.0 h1:x\n")
-    assert checkout.tools("build", "helm")[0] == 0
-    assert checkout.built() == ["helm", "helm"]
-    assert len(checkout.entries("helm")) == 2
+@pytest.mark.parametrize(
+    ("name", "source", "line"),
+    [
+        ("helm", "go.sum", "example.org/other v1.0.0 h1:x\n"),
+        ("kuberay", "patched.sh", "# changed\n"),
+        ("kuberay", "raycronjob.patch", "-- \nwhat follows a patch is no part of it\n"),
+    ],
+)
+def test_a_change_of_what_goes_into_it_is_another_entry(
+    checkout: Checkout, name: str, source: str, line: str
+) -> None:
+    checkout.tools("build", name)
+    with (checkout.root / "scripts/tools" / name / source).open("a") as file:
+        file.write(line)
+    assert checkout.tools("build", name)[0] == 0
+    assert checkout.built() == [name, name]
+    assert len(checkout.entries(name)) == 2
 
 
 def test_a_patch_that_does_not_fit_is_an_error(checkout: Checkout) -> None:
@@ -197,14 +207,6 @@ def test_a_patch_that_does_not_fit_is_an_error(checkout: Checkout) -> None:
     assert code == 1
     assert "raycronjob_controller.go: patch does not apply" in err
     assert checkout.built() == checkout.entries("kuberay") == []
-
-
-def test_a_change_of_the_patch_is_another_entry(checkout: Checkout) -> None:
-    checkout.tools("build", "kuberay")
-    with (checkout.root / "scripts/tools/kuberay/patched.sh").open("a") as file:
-        file.write("# changed\n")
-    assert checkout.tools("build", "kuberay")[0] == 0
-    assert checkout.built() == ["kuberay", "kuberay"]
 
 
 @pytest.mark.parametrize("harm", ["truncated", "missing", "no manifest"])
