@@ -11,6 +11,7 @@ import click
 
 from bench import embedding, images, language, pipeline, serve, startup, throughput, trees
 from lib.errors import exits_cleanly
+from lib.scratch import temporary_files_removed
 
 #: Each prints its table and returns its figures. The cluster that the last one starts would take
 #: processor time from the others.
@@ -34,8 +35,9 @@ def main(names: tuple[str, ...]) -> None:
     # Ended by `kill` it would leave its contenders frozen, for ever.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     figures: dict[str, float] = {}
-    for name in names or BENCHMARKS:
-        figures |= BENCHMARKS[name]()
+    with temporary_files_removed():
+        for name in names or BENCHMARKS:
+            figures |= BENCHMARKS[name]()
     print(json.dumps(figures))
     sys.stdout.flush()
 

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lib.paths import ROOT, tool
+from lib.scratch import temporary_files_removed
 
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
@@ -144,4 +145,6 @@ def main(level: str) -> int:
 if __name__ == "__main__":
     if sys.argv[1:] not in (["quick"], ["all"], ["full"], ["cloud"], ["gpu"]):
         sys.exit("usage: python -m checks quick|all|full|cloud|gpu")
-    sys.exit(1 if main(sys.argv[1]) else 0)
+    with temporary_files_removed():
+        failures = main(sys.argv[1])
+    sys.exit(1 if failures else 0)
