@@ -448,7 +448,8 @@ def kubectl(words: list[str]) -> object:
     config = option(words, "--kubeconfig")
     if not pathlib.Path(config).exists():
         raise FakeError(f"stat {config}: no such file")
-    del words[words.index("--kubeconfig") : words.index("--kubeconfig") + 2]
+    for word in ("--kubeconfig", "--cache-dir"):
+        del words[words.index(word) : words.index(word) + 2]
     namespace = option(words, "--namespace")
     if namespace:
         del words[words.index("--namespace") : words.index("--namespace") + 2]

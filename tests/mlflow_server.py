@@ -24,6 +24,8 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+        # As in the chart: it has nobody's jobs to run, and would leave a folder for them behind.
+        clean |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lib.paths import ROOT
+from lib.paths import ROOT, kube_cache
 
 FOLDER = ROOT / ".kube"
 
@@ -90,4 +90,5 @@ class Record:
     def forget(self) -> None:
         """Remove all of it."""
         self.kubeconfig.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, kube_cache(self.kubeconfig)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from lib.paths import ROOT, tool
+from deploy.kube import Kube
+from lib.paths import ROOT, kube_cache, tool
 from lib.shell import run
 
 CHARTS = ROOT / "charts"
@@ -47,12 +48,12 @@ def installed(kubeconfig: Path) -> dict[tuple[str, str], Installed]:
         "digest": f".metadata.labels.{DIGEST_LABEL}",
     }
     shown = ",".join(f"{title}:{path}" for title, path in columns.items())
-    command = [
-        tool("kubectl"), "--kubeconfig", str(kubeconfig), "get", "secrets", "--all-namespaces",
+    listed = Kube(kubeconfig).run(
+        "get", "secrets", "--all-namespaces",
         "--selector", "owner=helm", "--no-headers", "-o", f"custom-columns={shown}",
-    ]  # fmt: skip
+    )  # fmt: skip
     found: dict[tuple[str, str], Installed] = {}
-    for line in run(command, timeout=60).stdout.splitlines():
+    for line in listed.splitlines():
         namespace, name, status, digest = line.split()
         before = found.get((namespace, name), ABSENT)
         ours = before.ours or digest != "<none>"
@@ -88,9 +89,11 @@ class Release:
 
     def _helm(self, *words: str, timeout: float = 120, check: bool = True) -> str:
         command = [tool("helm"), *words, "--namespace", self.namespace]
-        return run(
-            command, env={"KUBECONFIG": str(self.kubeconfig)}, timeout=timeout, check=check
-        ).stdout
+        place = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(kube_cache(self.kubeconfig)),
+        }
+        return run(command, env=place, timeout=timeout, check=check).stdout
 
     def digest(self) -> str:
         """Hash of everything that decides what is installed (20 hex digits)."""
@@ -153,11 +156,8 @@ class Release:
         Helm refuses to go on from them. The objects stay, and the next upgrade takes them over.
         """
         unfinished = f"owner=helm,name={self.name},status notin (deployed,superseded)"
-        command = [
-            tool("kubectl"), "--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace,
-            "delete", "secrets", "--selector", unfinished,
-        ]  # fmt: skip
-        run(command, timeout=60)
+        kube = Kube(self.kubeconfig)
+        kube.run("delete", "secrets", "--selector", unfinished, namespace=self.namespace)
 
     def template(self, *options: str) -> str:
         """What would be installed, as YAML."""

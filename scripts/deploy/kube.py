@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lib.errors import UserError
-from lib.paths import tool
+from lib.paths import kube_cache, tool
 from lib.shell import failure, run
 
 Object = dict[str, Any]
@@ -26,8 +26,11 @@ class Kube:
 
     def command(self, *words: str, namespace: str | None = None) -> list[str]:
         """The kubectl command line for these words."""
-        where = ["--namespace", namespace] if namespace else []
-        return [tool("kubectl"), "--kubeconfig", str(self.kubeconfig), *where, *words]
+        where = ["--kubeconfig", str(self.kubeconfig)]
+        where += ["--cache-dir", str(kube_cache(self.kubeconfig))]
+        if namespace:
+            where += ["--namespace", namespace]
+        return [tool("kubectl"), *where, *words]
 
     def run(
         self,

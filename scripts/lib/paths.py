@@ -25,6 +25,14 @@ def _cache() -> Path:
 CACHE = _cache()
 
 
+def kube_cache(kubeconfig: Path) -> Path:
+    """Where kubectl and Helm keep what a cluster has told them, to be removed with it.
+
+    Theirs is in the user's home, where it would stay.
+    """
+    return kubeconfig.with_suffix(".cache")
+
+
 def tool(name: str) -> str:
     """Path of a pinned tool, as a string for a command line."""
     return str(TOOLS_BIN / name)

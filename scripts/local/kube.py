@@ -7,7 +7,7 @@ import json
 import ssl
 from typing import Any
 
-from lib.paths import tool
+from lib.paths import kube_cache, tool
 from lib.shell import run
 from local import layout, pki
 
@@ -71,6 +71,8 @@ def apply(manifest: str) -> None:
             tool("kubectl"),
             "--kubeconfig",
             layout.KUBECONFIG,
+            "--cache-dir",
+            kube_cache(layout.KUBECONFIG),
             "apply",
             "--server-side",
             "--force-conflicts",

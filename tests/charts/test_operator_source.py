@@ -121,7 +121,8 @@ def test_the_file_holds_no_field_that_the_operator_takes_no_notice_of() -> None:
 def test_the_operator_takes_what_the_chart_gives_it(scenario: Path, tmp_path: Path) -> None:
     objects = rendered("--values", str(scenario))
     (container,) = of_kind(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
-    (tmp_path / "config.yaml").write_text(of_kind(objects, "ConfigMap")["data"]["config.yaml"])
+    config = of_kind(objects, "ConfigMap")["data"]["config.yaml"]
+    (tmp_path / "config.yaml").write_text(config.replace("/var/log", str(tmp_path)))
     args = [word.replace("/etc/ray-operator", str(tmp_path)) for word in container["args"]]
     done = subprocess.run(
         [tool("ray-operator"), *args],

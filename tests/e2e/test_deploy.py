@@ -53,6 +53,16 @@ def test_a_second_deploy_changes_nothing(deployed: Deployed) -> None:
     assert identity() == before
 
 
+def test_kubectl_and_helm_keep_nothing_in_the_users_home(
+    deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECACHEDIR", raising=False)
+    assert deployed.kube.list("pods", "kube-system")
+    assert deployed.job.release.current()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_would_change_is_shown_before(deployed: Deployed, tmp_path: Path) -> None:
     done = make("diff")
     assert done.returncode == 0

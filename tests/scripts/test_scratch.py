@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.scratch import temporary_files_removed
+from lib.scratch import PLACES, temporary_files_removed
 
 KEEPS = "import tempfile; print(tempfile.mkdtemp())"
 
@@ -31,6 +31,7 @@ def test_what_a_process_leaves_goes_also_when_something_fails(
             theirs = Path(subprocess.check_output([sys.executable, "-c", KEEPS], text=True).strip())
             assert mine.parent == theirs.parent == folder
             assert "RAY_TMPDIR" not in os.environ
+            assert all(Path(os.environ[name]).is_relative_to(folder) for name in PLACES)
             assert stat.filemode(folder.stat().st_mode) == "drwxrwxrwt"  # for other users, too
             raise ZeroDivisionError
 
