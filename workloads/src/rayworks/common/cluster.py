@@ -28,6 +28,13 @@ DATA_TASK = {"CPU": 1.0}
 #: What a run can do with less of, that asks for more than there is.
 WAY_OUT = "fewer --num-workers or --cpus-per-worker"
 
+#: glibc's malloc keeps what is freed, in one arena.
+KEEP_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(4 * 2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(32 * 2**30),
+}
+
 
 @contextlib.contextmanager
 def connected(*, verbose: bool, beside: int = 0) -> Iterator[None]:
@@ -52,6 +59,11 @@ def connected(*, verbose: bool, beside: int = 0) -> Iterator[None]:
     # A Ray of our own gives its workers a niceness of 15, which costs a training loop with steps of
     # 4 ms some 2 % (2 workers on 2 cores); without Ray it would have none either.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    if own:
+        # Not given back to the kernel with each large tensor, only to be asked for, page by page,
+        # in the next step.
+        for name, value in KEEP_MEMORY.items():
+            os.environ.setdefault(name, value)
     if own and not verbose:
         # Statistics of each process for a dashboard that we do not start.
         os.environ.setdefault("REPORTER_UPDATE_INTERVAL_MS", "3600000")
