@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 #: Variables that say where temporary things lie, and the folder in ours; RAY_TMPDIR goes before
 #: the first.
@@ -24,19 +25,10 @@ def temporary_files_removed() -> Iterator[Path]:
     Yields:
         The folder. Its path is short, since those of sockets (107 bytes at most) begin with it.
     """
-    before = {name: os.environ.pop(name, None) for name in ("RAY_TMPDIR", *PLACES)}
-    told = tempfile.tempdir
     # What is killed may write for a moment yet.
     with tempfile.TemporaryDirectory(prefix="rw-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o1777)  # as /tmp: what runs as another user has a place in it, too
-        os.environ |= {name: str(Path(folder, place)) for name, place in PLACES.items()}
-        tempfile.tempdir = folder
-        try:
+        places = {name: str(Path(folder, place)) for name, place in PLACES.items()}
+        with patch.dict(os.environ, places), patch.object(tempfile, "tempdir", folder):
+            os.environ.pop("RAY_TMPDIR", None)
             yield Path(folder)
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
-            tempfile.tempdir = told
