@@ -29,7 +29,7 @@ def generate(
     from pyarrow import fs  # type: ignore[import-untyped]
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as copy:
         place = f"{folder}/{MODEL}"
         if "://" in folder:

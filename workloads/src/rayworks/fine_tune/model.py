@@ -136,7 +136,7 @@ def _bytes() -> Any:
     inner = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=END)  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=END)
 
 
 def _unreadable(place: str, what: str, error: Exception) -> UserError:
