@@ -31,8 +31,8 @@ ROUNDS = 2
 PEERS = {
     "source 0 as it stands (2 threads a worker)": Peer(("bench.source0", "{folder}", "2")),
     "source 0 with 1 thread a worker": Peer(("bench.source0", "{folder}", "1")),
-    "rayworks on Ray Train": Peer(("bench.ours", "ray", "{folder}"), turns=2),
-    "the same under torchrun": Peer((*TORCHRUN, "torchrun", "{folder}"), turns=2),
+    "rayworks on Ray Train": Peer(("bench.ours", "ray", "{folder}"), turns=4),
+    "the same under torchrun": Peer((*TORCHRUN, "torchrun", "{folder}"), turns=4),
     "the same with DistributedDataParallel": Peer((*TORCHRUN, "ddp", "{folder}")),
 }
 
