@@ -10,8 +10,8 @@ import pytest
 from support import Deployed, make
 
 from deploy.environments import environment
-from deploy.kube import Kube
 from deploy.workloads import Job, workload
+from lib.kube import Kube
 from lib.paths import LOCAL
 from local import cluster, snapshot
 from tools import venv

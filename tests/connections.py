@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from support import restricted_pod
 
-from deploy.kube import Kube
+from lib.kube import Kube
 
 #: Port that each peer listens on.
 PORT = 8081

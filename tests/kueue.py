@@ -17,7 +17,7 @@ import yaml
 from support import built, eventually
 
 from charts import crds
-from deploy.kube import Kube, condition
+from lib.kube import Kube, condition
 from lib.paths import tool
 from local import images
 from tools import build

@@ -17,9 +17,9 @@ from support import built, make
 
 from charts import crds
 from charts.places import CHARTS
-from deploy.kube import Kube
 from deploy.platform import Platform
 from deploy.workloads import descriptions
+from lib.kube import Kube
 from lib.paths import tool
 from local import images
 from tools import build

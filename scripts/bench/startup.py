@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.environments import environment
-from deploy.kube import Kube, Object
 from deploy.platform import Monitoring, Platform
 from deploy.stages import Progress, run_stages
 from deploy.workloads import Job, workload
 from lib.errors import UserError
+from lib.kube import Kube, Object
 
 RUNS = 3
 NAMESPACE = "bench"

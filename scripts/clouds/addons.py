@@ -18,9 +18,9 @@ import yaml
 from clouds.record import Record, fixed
 from deploy import explain
 from deploy.helm import Installed, Release, installed
-from deploy.kube import Kube, Object, available, condition, is_ours, namespace_object
 from deploy.stages import Report
 from lib.errors import UserError
+from lib.kube import Kube, Object, available, condition, is_ours, namespace_object
 from lib.paths import ROOT
 
 SCHEMA = Path(__file__).with_name("addons.schema.json")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from clouds.cli import EXPIRED, Cli
 from clouds.deployment import Deployment
 from deploy import explain
-from deploy.kube import Kube
 from deploy.stages import Report
 from lib.errors import UserError
+from lib.kube import Kube
 
 #: Seconds that a new cluster may take until it answers under its name.
 ANSWERS = 300

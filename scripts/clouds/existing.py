@@ -16,10 +16,10 @@ from clouds.addons import AddOns
 from clouds.images import Images
 from clouds.record import Record, fixed
 from deploy.capacity import Needs, quantity
-from deploy.kube import Kube
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
+from lib.kube import Kube
 from lib.paths import ROOT
 
 AGAIN = "make deploy CLOUD=existing"

@@ -17,10 +17,10 @@ from clouds.images import Images, Registry
 from clouds.record import Record, fixed
 from deploy import explain
 from deploy.capacity import Needs, quantity
-from deploy.kube import Kube, available
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
+from lib.kube import Kube, available
 
 NAME = "rayworks"
 REGISTRY = "rayworks-registry"

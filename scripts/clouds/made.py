@@ -12,9 +12,9 @@ from clouds.addons import AddOns
 from clouds.credentials import Credentials
 from clouds.deployment import Deployment
 from deploy import explain
-from deploy.kube import Kube, Object
 from deploy.stages import Report, Undoable
 from lib.errors import UserError
+from lib.kube import Kube, Object
 
 #: Objects that run work: those that others own come last.
 RAY = ("raycronjobs", "rayjobs", "rayservices", "rayclusters")

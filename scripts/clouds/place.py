@@ -21,10 +21,10 @@ from clouds.made import Made
 from clouds.preflight import Preflight
 from clouds.record import fixed
 from deploy.capacity import Needs
-from deploy.kube import OWNER, Kube
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
+from lib.kube import OWNER, Kube
 
 
 class _Images(Images):

@@ -17,7 +17,6 @@ from clouds.deployment import PROVIDERS, Deployment
 from deploy import access, pages, watch
 from deploy.environments import Environment, environment
 from deploy.environments import command as command_of
-from deploy.kube import Kube
 from deploy.options import Options
 from deploy.platform import Monitoring, Platform
 from deploy.stages import Progress, Stage, run_stages, undo_stages
@@ -30,6 +29,7 @@ from deploy.workloads import (
     workload,
 )
 from lib.errors import UserError, exits_cleanly
+from lib.kube import Kube
 
 workload_option = click.option("--workload", "name", default="fashion-mnist", envvar="WORKLOAD")
 namespace_option = click.option(

@@ -10,10 +10,10 @@ from typing import Protocol
 from rich.console import Console
 
 from deploy.capacity import Needs
-from deploy.kube import Kube
 from deploy.options import Options
 from deploy.stages import Report, Stage, Undoable
 from lib.errors import UserError
+from lib.kube import Kube
 from lib.paths import LOCAL, ROOT
 from local import cluster, images, layout, values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
-from deploy.kube import Kube, Object
+from lib.kube import Kube, Object
 
 #: Reasons for which waiting longer does not help.
 HOPELESS = {

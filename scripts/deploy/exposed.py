@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.kube import Kube
 from lib.errors import UserError
+from lib.kube import Kube
 
 #: Annotations by which a cloud's own load balancer ends TLS, with a certificate of the cloud's.
 CERTIFICATES = (

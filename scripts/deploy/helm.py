@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy.kube import Kube
+from lib.kube import Kube
 from lib.paths import ROOT, kube_cache, tool
 from lib.shell import run
 

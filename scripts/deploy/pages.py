@@ -8,8 +8,8 @@ import time
 
 from deploy.access import check_port
 from deploy.environments import Environment, command
-from deploy.kube import Kube, Object, condition
 from lib.errors import UserError
+from lib.kube import Kube, Object, condition
 
 #: Port of each, as its container calls it where it does.
 PORTS = {"grafana": 3000, "prometheus": 9090, "mlflow": 5000}

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from deploy import explain
 from deploy.environments import Environment
 from deploy.helm import ABSENT, Release, installed
-from deploy.kube import Kube, available
-from deploy.kube import namespace_object as namespace_object
 from deploy.stages import Report
 from lib.errors import UserError
+from lib.kube import Kube, available
+from lib.kube import namespace_object as namespace_object
 
 NAMESPACE = "ray-system"
 OPERATOR = "ray-operator"

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from deploy.kube import Kube, Object, condition
 from lib.errors import UserError
+from lib.kube import Kube, Object, condition
 
 #: Seconds between two looks.
 INTERVAL = 5.0

@@ -28,10 +28,10 @@ from deploy.capacity import needed
 from deploy.environments import Environment, command
 from deploy.exposed import Exposed
 from deploy.helm import Release
-from deploy.kube import OWNER, Kube, Object, is_ours, namespace_object
 from deploy.platform import OPERATOR
 from deploy.stages import Report
 from lib.errors import UserError
+from lib.kube import OWNER, Kube, Object, is_ours, namespace_object
 from lib.paths import ROOT
 
 FOLDER = ROOT / "workloads" / "src" / "rayworks"

@@ -19,6 +19,7 @@ from pathlib import Path
 from xmlrpc.client import Error as RpcError
 
 from lib.errors import UserError
+from lib.kube import Kube
 from lib.paths import LOCAL, ROOT, TOOLS_BIN
 from local import box, cgroups, components, images, kube, layout, network, pki, preflight, steps
 from local import values as machine_values
@@ -210,17 +211,19 @@ def _steps(
 
         return action
 
+    api = Kube(layout.KUBECONFIG)
+
     def calico(_: threading.Event) -> None:
         if _applied(node):
             return
-        kube.apply(_render("calico.yaml", node) + "\n---\n" + _calico_crds())
+        api.apply_text(_render("calico.yaml", node) + "\n---\n" + _calico_crds())
         say("Calico's resources are defined")
 
     def calico_resources(stop: threading.Event) -> None:
         if _applied(node):
             return
         steps.until(lambda: _serves_calico(node.address), stop, PATIENCE)
-        kube.apply(_render("calico-resources.yaml", node))
+        api.apply_text(_render("calico-resources.yaml", node))
 
     def own_images(_: threading.Event) -> None:
         images.build(OWN_IMAGES, report)
@@ -228,7 +231,7 @@ def _steps(
     def addons(_: threading.Event) -> None:
         if _applied(node):
             return
-        kube.apply(_addons(node))
+        api.apply_text(_addons(node))
         _APPLIED.write_text(_digest(node))
         say("name server, volumes and metrics are deployed")
 

@@ -7,8 +7,6 @@ import json
 import ssl
 from typing import Any
 
-from lib.paths import kube_cache, tool
-from lib.shell import run
 from local import layout, pki
 
 
@@ -62,23 +60,3 @@ def get_object(address: str, path: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = json.loads(get(f"https://{address}:{layout.API_PORT}{path}"))
     return found
-
-
-def apply(manifest: str) -> None:
-    """Apply YAML by server-side apply, as the one owner of its fields."""
-    run(
-        [
-            tool("kubectl"),
-            "--kubeconfig",
-            layout.KUBECONFIG,
-            "--cache-dir",
-            kube_cache(layout.KUBECONFIG),
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            f"--field-manager={layout.NAME}",
-            "--filename=-",
-        ],
-        input_text=manifest,
-        timeout=120,
-    )

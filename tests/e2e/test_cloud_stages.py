@@ -19,8 +19,8 @@ from cloud_world import World
 from support import Deployed, make
 
 from charts.places import CHARTS
-from deploy.kube import Kube
 from deploy.platform import NAMESPACE
+from lib.kube import Kube
 from lib.paths import LOCAL, ROOT, tool
 from lib.shell import run
 from local import box, images, layout

@@ -19,7 +19,7 @@ import yaml
 from support import Deployed, eventually, make, result
 
 from deploy import access
-from deploy.kube import Kube
+from lib.kube import Kube
 from lib.paths import LOCAL
 from local import cgroups, cluster, snapshot
 

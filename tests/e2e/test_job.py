@@ -28,9 +28,9 @@ from support import (
 )
 
 from deploy.helm import Release
-from deploy.kube import Kube, Object
 from deploy.platform import namespace_object
 from deploy.workloads import merge
+from lib.kube import Kube, Object
 from local import images
 
 pytestmark = pytest.mark.full

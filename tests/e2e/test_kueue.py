@@ -14,9 +14,9 @@ from support import NO_STORAGE, Deployed, eventually, make, release, shared_clai
 
 from charts.places import examples
 from deploy.helm import Release
-from deploy.kube import Kube, Object, condition
 from deploy.platform import NAMESPACE as PLATFORM
 from deploy.workloads import merge
+from lib.kube import Kube, Object, condition
 
 pytestmark = pytest.mark.full
 

@@ -27,9 +27,9 @@ from upstream import (
 )
 
 from deploy.environments import environment
-from deploy.kube import Kube, condition
 from deploy.platform import NAMESPACE, Platform
 from deploy.workloads import merge
+from lib.kube import Kube, condition
 from lib.paths import ROOT, TOOLS_BIN
 from local import images
 

@@ -30,9 +30,9 @@ from support import (
 
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.kube import Kube
 from deploy.platform import namespace_object
 from deploy.workloads import Job
+from lib.kube import Kube
 from lib.paths import ROOT, tool
 from lib.shell import run
 from local import images

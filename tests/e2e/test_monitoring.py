@@ -15,8 +15,8 @@ from support import Deployed, Prometheus, eventually, installed, make, pods
 from charts import dashboards
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.kube import Kube
 from deploy.platform import MONITORING, NAMESPACE, Platform
+from lib.kube import Kube
 from lib.paths import tool
 from lib.shell import run
 from local import images

@@ -20,9 +20,9 @@ from upstream import Helm, cluster_spec, identities
 
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.kube import Kube
 from deploy.platform import NAMESPACE, OPERATOR, Platform
 from deploy.workloads import merge
+from lib.kube import Kube
 from local import images
 
 pytestmark = pytest.mark.full

@@ -10,10 +10,10 @@ from support import Deployed, eventually, make
 
 from charts import measure
 from deploy.environments import environment
-from deploy.kube import Kube, condition
 from deploy.platform import NAMESPACE, Platform
 from deploy.workloads import running
 from lib.errors import UserError
+from lib.kube import Kube, condition
 from lib.paths import ROOT, tool
 from lib.shell import run
 

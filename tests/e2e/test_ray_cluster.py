@@ -12,9 +12,9 @@ import pytest
 from connections import PORT, Place, Row, peer, started, wrong
 from support import Deployed, authority, eventually, installed, make, pods, secret
 
-from deploy.kube import Kube
 from deploy.platform import namespace_object
 from deploy.workloads import merge
+from lib.kube import Kube
 from local import images
 
 pytestmark = pytest.mark.full

@@ -24,8 +24,8 @@ from support import (
     signed,
 )
 
-from deploy.kube import Kube
 from deploy.platform import namespace_object
+from lib.kube import Kube
 from local import images
 
 pytestmark = pytest.mark.full

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support import Deployed, eventually, installed, make
 
-from deploy.kube import Kube
 from deploy.platform import NAMESPACE, OPERATOR
+from lib.kube import Kube
 
 pytestmark = pytest.mark.full
 

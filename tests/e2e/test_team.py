@@ -15,9 +15,9 @@ from support import Deployed, eventually
 
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.kube import Kube, Object, condition
 from deploy.platform import NAMESPACE as PLATFORM
 from lib.errors import UserError
+from lib.kube import Kube, Object, condition
 from lib.paths import tool
 from lib.shell import run
 

@@ -21,10 +21,10 @@ from deploy import access, explain, workloads
 from deploy.capacity import Needs, needed, quantity
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.kube import Kube, available, condition
 from deploy.stages import Progress, Report, run_stages, undo_stages
 from deploy.workloads import Description, Job, Service, StandingCluster, descriptions, merged
 from lib.errors import UserError
+from lib.kube import Kube, available, condition
 from lib.paths import ROOT
 
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from deploy import pages, watch
 from deploy.environments import environment
 from deploy.exposed import Exposed
-from deploy.kube import Kube, Object
 from lib.errors import UserError
+from lib.kube import Kube, Object
 
 INGRESS = {"enabled": True, "path": "/hello", "authentication": "ingress-controller"}
 

@@ -16,9 +16,9 @@ from s3_server import BUCKET, KEYS, s3
 
 from deploy import workloads
 from deploy.environments import environment
-from deploy.kube import Kube
 from deploy.workloads import Description, Job
 from lib import errors
+from lib.kube import Kube
 from rayworks.common.errors import UserError
 from rayworks.common.storage import Store
 

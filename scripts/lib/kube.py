@@ -72,10 +72,13 @@ class Kube:
 
     def apply(self, *objects: Object) -> None:
         """Server-side apply; Rayworks owns the fields that it names."""
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        self.apply_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+    def apply_text(self, manifests: str) -> None:
+        """The same of YAML documents."""
         self.run(
             "apply", "--server-side", "--force-conflicts", "--field-manager=rayworks", "-f", "-",
-            input_text=text,
+            input_text=manifests, timeout=120,
         )  # fmt: skip
 
     def diff(self, manifests: str, namespace: str) -> str:
