@@ -7,7 +7,6 @@ import io
 import socket
 import subprocess
 import tarfile
-import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,16 +66,12 @@ def dashboard(workload: Workload, port: int) -> None:
     check_port(port)
     pod = f"pod/{workload.head()}"
     secret = token(workload)
-    with workload.kube.forwarded(pod, 8265, workload.namespace, port) as url:
-        print(f"dashboard of {workload.what.name}: {url}")
+    with workload.kube.forwarded(pod, 8265, workload.namespace, port) as forwarded:
+        print(f"dashboard of {workload.what.name}: {forwarded.url}")
         if secret:
             print(f"it asks for a token: {secret}")
         print("jobs → what ran and its log; cluster → nodes and actors; Ctrl-C ends", flush=True)
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            return
+        forwarded.hold()
 
 
 def _files(folder: Path) -> list[Path]:

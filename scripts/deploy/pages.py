@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 
 from deploy.access import check_port
 from deploy.environments import Environment, command
@@ -50,17 +49,13 @@ def show(place: Environment, name: str, port: int | None) -> None:
     check_port(local, f"ui UI={name}")
     meta = pod["metadata"]
     target = f"pod/{meta['name']}"
-    with kube.forwarded(target, PORTS[name], meta["namespace"], local) as url:
-        print(f"{name}: {url}")
+    with kube.forwarded(target, PORTS[name], meta["namespace"], local) as forwarded:
+        print(f"{name}: {forwarded.url}")
         user, password = login(kube, pod)
         if password:
             print(f"user {user}, password {password}")
         print("Ctrl-C ends", flush=True)
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            return
+        forwarded.hold()
 
 
 def _pod(kube: Kube, name: str) -> Object | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,29 @@ from lib.paths import kube_cache, tool
 from lib.shell import failure, run
 
 Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A port of this machine that leads to one in the cluster."""
+
+    url: str
+    target: str
+    printed: IO[str]
+    """What kubectl prints: a line for each connection, so whoever makes many has to read it."""
+
+    def hold(self) -> None:
+        """Keep it until Ctrl-C.
+
+        Raises:
+            UserError: it has ended by itself, as with its pod or its cluster.
+        """
+        try:
+            last = deque(self.printed, maxlen=1)
+        except KeyboardInterrupt:
+            return
+        said = last[-1].strip().removeprefix("error: ") if last else "kubectl ended without a word"
+        raise UserError(f"nothing is forwarded to {self.target} any more: {said}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +143,10 @@ class Kube:
                     lines = []
 
     @contextmanager
-    def forwarded(self, target: str, port: int, namespace: str, local: int = 0) -> Iterator[str]:
-        """Forward a local port, 0 for any that is free, to a Service or Pod; yields the URL."""
+    def forwarded(
+        self, target: str, port: int, namespace: str, local: int = 0
+    ) -> Iterator[Forwarded]:
+        """Forward a local port, 0 for any that is free, to a Service or Pod."""
         command = self.command(
             "port-forward", target, f"{local}:{port}", "--address", "127.0.0.1",
             namespace=namespace,
@@ -130,7 +156,7 @@ class Kube:
             found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", first)
             if not found:
                 raise UserError(f"cannot forward to {target}: {first.strip() or 'no answer'}")
-            yield f"http://127.0.0.1:{found[1]}"
+            yield Forwarded(f"http://127.0.0.1:{found[1]}", target, printed)
 
     def exec(self, pod: str, command: Sequence[str], namespace: str) -> str:
         """Run a command in a pod's first container and return what it prints."""

@@ -20,7 +20,7 @@ from support import Deployed, eventually, make, result
 
 from deploy import access
 from lib.kube import Kube
-from lib.paths import LOCAL
+from lib.paths import LOCAL, ROOT
 from local import cgroups, cluster, snapshot
 
 pytestmark = pytest.mark.cluster
@@ -113,10 +113,10 @@ def test_the_job_api_wants_the_token(deployed: Deployed) -> None:
     secret = access.token(deployed.job)
     assert secret
     head, space = f"pod/{deployed.job.head()}", deployed.job.namespace
-    with deployed.kube.forwarded(head, 8265, space) as url:
-        assert _status(f"{url}/api/jobs/", None) == 401
-        assert _status(f"{url}/api/jobs/", "wrong") == 403
-        assert _status(f"{url}/api/jobs/", secret) == 200
+    with deployed.kube.forwarded(head, 8265, space) as forwarded:
+        assert _status(f"{forwarded.url}/api/jobs/", None) == 401
+        assert _status(f"{forwarded.url}/api/jobs/", "wrong") == 403
+        assert _status(f"{forwarded.url}/api/jobs/", secret) == 200
 
 
 CONNECT = """
@@ -263,9 +263,17 @@ def test_a_killed_node_is_started_again_with_its_data(deployed: Deployed) -> Non
 
 
 @pytest.mark.last
-def test_destroy_leaves_nothing(deployed: Deployed) -> None:
-    done = make("destroy")
-    assert done.returncode == 0
+def test_destroy_leaves_nothing_and_ends_a_dashboard(deployed: Deployed) -> None:
+    command = ["make", "-C", ROOT, "dashboard", "PORT=18265"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as dashboard:
+        assert dashboard.stdout
+        assert any("Ctrl-C ends" in line for line in dashboard.stdout)
+        done = make("destroy")
+        assert done.returncode == 0
+        assert "lost connection to pod" in dashboard.stdout.read()
+    assert dashboard.returncode != 0
     assert not LOCAL.exists()
     assert snapshot.difference(deployed.before, snapshot.take()) == []
     again = make("destroy")

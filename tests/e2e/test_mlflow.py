@@ -140,8 +140,8 @@ class Server:
         login = base64.b64encode(f"{secret['username']}:{secret['password']}".encode()).decode()
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-        with self.kube.forwarded("service/mlflow", 5000, self.namespace, 15000) as url:
-            request = urllib.request.Request(url + path, data=data, headers=headers)  # noqa: S310
+        with self.kube.forwarded("service/mlflow", 5000, self.namespace, 15000) as forwarded:
+            request = urllib.request.Request(forwarded.url + path, data=data, headers=headers)  # noqa: S310
             try:
                 with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                     return answer.status, answer.read()

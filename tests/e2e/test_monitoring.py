@@ -256,8 +256,8 @@ def prometheus(
     try:
         eager.upgrade()
         rolled(kube)
-        with kube.forwarded(f"deployment/{MONITORING}", 9090, NAMESPACE, 19090) as url:
-            yield Prometheus(url)
+        with kube.forwarded(f"deployment/{MONITORING}", 9090, NAMESPACE, 19090) as forwarded:
+            yield Prometheus(forwarded.url)
     finally:
         normal.upgrade()
         rolled(kube)

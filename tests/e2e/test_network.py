@@ -226,8 +226,8 @@ def test_prometheus_reaches_its_targets(kube: Kube, places: dict[str, Place]) ->
         *(("ray-head", port) for port in ("metrics", "as-metrics", "dash-metrics")),
         ("ray-worker", "metrics"),
     }
-    with kube.forwarded(f"deployment/{MONITORING}", 9090, NAMESPACE) as url:
-        prometheus = Prometheus(url)
+    with kube.forwarded(f"deployment/{MONITORING}", 9090, NAMESPACE) as forwarded:
+        prometheus = Prometheus(forwarded.url)
 
         def up() -> bool:
             found = prometheus.get("targets", state="active")["activeTargets"]

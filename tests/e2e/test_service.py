@@ -89,9 +89,9 @@ def clusters(served: Service) -> set[str]:
 
 def test_both_replicas_answer(served: Service) -> None:
     replicas = set()
-    with served.kube.forwarded(f"svc/{NAME}-serve-svc", 8000, NAME) as url:
+    with served.kube.forwarded(f"svc/{NAME}-serve-svc", 8000, NAME) as forwarded:
         for _ in range(100):
-            with urllib.request.urlopen(f"{url}/?name=Ada", timeout=20) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{forwarded.url}/?name=Ada", timeout=20) as answer:  # noqa: S310
                 said = json.load(answer)
             assert said["message"] == "Hello, Ada"
             replicas.add(said["replica"])

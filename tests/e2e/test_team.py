@@ -184,8 +184,8 @@ def test_a_member_sees_the_own_team_and_its_dashboard(teams: tuple[Team, Team]) 
     assert head in blue.ada.run("get", "pods", namespace=BLUE)
     assert "mine" in blue.ada.run("get", "rayclusters", namespace=BLUE)
     assert blue.ada.run("logs", head, "-c", "ray-head", "--tail=1", namespace=BLUE)
-    with blue.ada.forwarded(f"pod/{head}", 8265, BLUE, 18301) as url:
-        assert status(f"{url}/api/jobs/", blue.token(blue.ada)) == 200
+    with blue.ada.forwarded(f"pod/{head}", 8265, BLUE, 18301) as forwarded:
+        assert status(f"{forwarded.url}/api/jobs/", blue.token(blue.ada)) == 200
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def test_a_member_of_another_team_does_not_get_to_the_dashboard(teams: tuple[Tea
         assert red.ada.run(*may, namespace=BLUE, check=False).strip() == "no"
         assert red.ada.run(*may, namespace=RED).strip() == "yes"
     # Even through somebody else's port the token is another.
-    with red.admin.forwarded(f"pod/{head}", 8265, BLUE, 18303) as url:
-        assert status(f"{url}/api/jobs/", red.token(red.ada)) == 403
-        assert status(f"{url}/api/jobs/", blue.token(blue.ada)) == 200
+    with red.admin.forwarded(f"pod/{head}", 8265, BLUE, 18303) as forwarded:
+        assert status(f"{forwarded.url}/api/jobs/", red.token(red.ada)) == 403
+        assert status(f"{forwarded.url}/api/jobs/", blue.token(blue.ada)) == 200
 
 
 def connects(team: Team, address: str, port: int) -> str:

@@ -191,8 +191,8 @@ def serving(namespace: str, values: Path | None = None) -> Iterator[tuple[Servic
         done = make("run", *words, *([f"VALUES={values}"] if values else []))
         assert done.returncode == 0
         assert "ready: " in done.stdout
-        with service.kube.forwarded("svc/mnist-service-serve-svc", 8000, namespace) as url:
-            yield service, f"{url}/mnist"
+        with service.kube.forwarded("svc/mnist-service-serve-svc", 8000, namespace) as forwarded:
+            yield service, f"{forwarded.url}/mnist"
     finally:
         assert make("remove", *words).returncode == 0
     assert service.kube.find("namespace", namespace), "the training's, with its storage"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import datetime
 import io
+import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from rich.console import Console
 from deploy import pages, watch
 from deploy.environments import environment
 from deploy.exposed import Exposed
+from lib import kube
 from lib.errors import UserError
 from lib.kube import Kube, Object
 
@@ -212,3 +216,35 @@ def test_the_screen_shows_rows_nodes_and_what_waits(monkeypatch: pytest.MonkeyPa
 def test_ages(seconds: int, text: str) -> None:
     since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
     assert watch.age(since.isoformat()) == text
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program in kubectl's place that forwards nothing; a test adds what it does then."""
+    program = tmp_path / "kubectl"
+    program.write_text("#!/bin/sh\necho 'Forwarding from 127.0.0.1:1234 -> 8265'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(kube, "tool", lambda _: str(program))
+    return program
+
+
+def test_a_forwarded_port_outlasts_many_connections_and_its_end_is_told(kubectl: Path) -> None:
+    with kubectl.open("a") as program:  # more than a pipe holds
+        program.write("yes 'Handling connection for 1234' | head -n 9999\n")
+        program.write("echo 'error: lost connection to pod'\nexit 1\n")
+    with Kube(Path("none")).forwarded("pod/head", 8265, "n") as forwarded:
+        assert forwarded.url == "http://127.0.0.1:1234"
+        with pytest.raises(UserError, match=r"pod/head any more: lost connection to pod$"):
+            forwarded.hold()
+
+
+def test_a_forwarded_port_is_held_until_ctrl_c(kubectl: Path) -> None:
+    with kubectl.open("a") as program:
+        program.write("exec sleep 60\n")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Kube(Path("none")).forwarded("pod/head", 8265, "n") as forwarded:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            forwarded.hold()
+    finally:
+        signal.signal(signal.SIGINT, before)
