@@ -25,9 +25,8 @@ from cryptography.x509.oid import NameOID
 
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.platform import namespace_object
 from deploy.workloads import Job, StandingCluster, Workload, merge, workload
-from lib.kube import Kube, condition
+from lib.kube import Kube, condition, namespace_object
 from lib.paths import ROOT
 from local import images, snapshot
 

@@ -9,8 +9,7 @@ from deploy.environments import Environment
 from deploy.helm import ABSENT, Release, installed
 from deploy.stages import Report
 from lib.errors import UserError
-from lib.kube import Kube, available
-from lib.kube import namespace_object as namespace_object
+from lib.kube import Kube, available, namespace_object
 
 NAMESPACE = "ray-system"
 OPERATOR = "ray-operator"

@@ -1,1 +1,1 @@
-"""What every script shares: paths, errors, running commands, and showing progress."""
+"""What every script shares: paths, errors, running commands, kubectl and temporary files."""

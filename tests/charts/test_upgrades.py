@@ -17,8 +17,8 @@ import pytest
 from support import Deployed, eventually
 
 from deploy.environments import environment
-from deploy.platform import namespace_object
 from deploy.workloads import merge
+from lib.kube import namespace_object
 from lib.paths import ROOT, tool
 
 pytestmark = pytest.mark.full

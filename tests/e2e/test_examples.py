@@ -10,8 +10,8 @@ import yaml
 from support import Deployed, eventually, installed, make, pods, shared_claim
 
 from charts.places import examples
-from deploy.platform import namespace_object
 from deploy.workloads import merge
+from lib.kube import namespace_object
 from lib.paths import tool
 
 pytestmark = pytest.mark.full

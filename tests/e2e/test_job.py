@@ -28,9 +28,8 @@ from support import (
 )
 
 from deploy.helm import Release
-from deploy.platform import namespace_object
 from deploy.workloads import merge
-from lib.kube import Kube, Object
+from lib.kube import Kube, Object, namespace_object
 from local import images
 
 pytestmark = pytest.mark.full

@@ -22,9 +22,8 @@ from upstream import Helm
 
 from charts.places import APPLICATIONS, CHARTS, CLUSTERS, scenarios
 from deploy.environments import environment
-from deploy.platform import namespace_object
 from lib.errors import UserError
-from lib.kube import Kube
+from lib.kube import Kube, namespace_object
 from lib.paths import ROOT, tool
 from lib.shell import run
 

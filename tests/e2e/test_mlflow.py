@@ -30,9 +30,8 @@ from support import (
 
 from deploy.environments import environment
 from deploy.helm import Release
-from deploy.platform import namespace_object
 from deploy.workloads import Job
-from lib.kube import Kube
+from lib.kube import Kube, namespace_object
 from lib.paths import ROOT, tool
 from lib.shell import run
 from local import images

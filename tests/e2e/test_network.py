@@ -28,9 +28,9 @@ from support import (
 from upstream import Helm
 
 from deploy.environments import environment
-from deploy.platform import MONITORING, NAMESPACE, Platform, namespace_object
+from deploy.platform import MONITORING, NAMESPACE, Platform
 from deploy.workloads import merge
-from lib.kube import Kube, condition
+from lib.kube import Kube, condition, namespace_object
 from local import images
 
 pytestmark = pytest.mark.full

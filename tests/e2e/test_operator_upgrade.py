@@ -29,8 +29,8 @@ from upstream import (
 from charts import crds
 from charts.places import CHARTS
 from deploy.environments import environment
-from deploy.platform import NAMESPACE, Platform, namespace_object
-from lib.kube import Kube, condition
+from deploy.platform import NAMESPACE, Platform
+from lib.kube import Kube, condition, namespace_object
 from local import images
 
 pytestmark = pytest.mark.full

@@ -12,9 +12,8 @@ import pytest
 from connections import PORT, Place, Row, peer, started, wrong
 from support import Deployed, authority, eventually, installed, make, pods, secret
 
-from deploy.platform import namespace_object
 from deploy.workloads import merge
-from lib.kube import Kube
+from lib.kube import Kube, namespace_object
 from local import images
 
 pytestmark = pytest.mark.full

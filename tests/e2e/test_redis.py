@@ -24,8 +24,7 @@ from support import (
     signed,
 )
 
-from deploy.platform import namespace_object
-from lib.kube import Kube
+from lib.kube import Kube, namespace_object
 from local import images
 
 pytestmark = pytest.mark.full

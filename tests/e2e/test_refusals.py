@@ -13,7 +13,7 @@ from support import Deployed
 from charts import sweep
 from charts.places import FOREIGN_KINDS, namespace
 from charts.proof import Prover
-from deploy.platform import namespace_object
+from lib.kube import namespace_object
 from lib.shell import run
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full]

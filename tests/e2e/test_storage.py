@@ -16,9 +16,8 @@ from support import Deployed
 
 from deploy.environments import environment
 from deploy.helm import CHARTS, Release
-from deploy.platform import namespace_object
 from lib.errors import UserError
-from lib.kube import Kube
+from lib.kube import Kube, namespace_object
 from lib.paths import tool
 from local import images
 

@@ -23,9 +23,8 @@ from upstream import Pods, identities
 
 from charts.places import CHARTS
 from deploy.environments import environment
-from deploy.platform import namespace_object
 from deploy.workloads import merge
-from lib.kube import Kube, Object
+from lib.kube import Kube, Object, namespace_object
 from lib.paths import tool
 from lib.shell import run
 from tools import build
