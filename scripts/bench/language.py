@@ -13,8 +13,8 @@ from bench.compare import compared
 from bench.device import GPU
 from bench.rounds import Peer
 
-#: How often all are started anew, and the rounds of a start that count.
-STARTS, ROUNDS = 3, 2
+#: How often all are started anew, the rounds of a start that count, and the turns of a round.
+STARTS, ROUNDS, TURNS = 3, 2, 3
 
 #: Figures' names → the models.
 MODELS = {"tiny_gpt2": "tiny", **({"gpt2": "gpt2"} if GPU else {})}
@@ -27,8 +27,8 @@ def measure() -> dict[str, float]:
         rounds.prepare("bench.gpt2", folder, "make")
         for name, model in MODELS.items():
             peers = {
-                "rayworks fine-tune": Peer(("bench.gpt2", folder, "ray", model)),
-                "loop of plain torch": Peer(("bench.gpt2", folder, "loop", model)),
+                "rayworks fine-tune": Peer(("bench.gpt2", folder, "ray", model), TURNS),
+                "loop of plain torch": Peer(("bench.gpt2", folder, "loop", model), TURNS),
             }
             title = f"GPT-2 ({model}), fine-tuned"
             figures |= compared(name, title, "tokens", peers, starts=STARTS, turns=ROUNDS)

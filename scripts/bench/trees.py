@@ -2,7 +2,8 @@
 
 The same Parquet files, rounds and parameters, and as many threads in all, each in processes of its
 own, in turns. Timed is what both do: read the rows, bin them, boost. What Ray Train takes to start
-and to end its workers does not depend on the table, and is told beside it.
+and to end its workers, and all take to import xgboost, does not depend on the table, and is told
+beside it.
 
 `python -m bench.trees FOLDER` is one training alone.
 """
@@ -99,7 +100,7 @@ def _on_ray(folder: str, workers: int) -> Parts:
     result = json.loads(Path(folder, "trees", "result.json").read_text())
     timings = result["timings"]
     parts = {
-        "read, bin": timings["ready"] - timings["workers"],
+        "read, bin": timings["ready"] - timings["imported"],
         "boost": timings["boosted"] - timings["ready"],
     }
     return {"start and end": result["training_time"] - _both(parts), **parts}

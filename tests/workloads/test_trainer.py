@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ray.exceptions import RayTaskError, UserCodeException
@@ -10,7 +12,7 @@ from ray.train import FailureConfig, WorkerGroupError
 from ray.train.v2._internal.execution.failure_handling import FailureDecision
 
 from rayworks.common.errors import UserError, told
-from rayworks.common.trainer import Policy
+from rayworks.common.trainer import Policy, _Pace
 from rayworks.common.training import _reason
 
 TRACEBACK = """Traceback (most recent call last):
@@ -54,3 +56,26 @@ def test_lost_workers_are_replaced_as_often_as_is_said() -> None:
     decisions = [policy.make_decision(lost) for _ in range(3)]
     assert decisions == [FailureDecision.RETRY, FailureDecision.RETRY, FailureDecision.RAISE]
     assert _reason(lost) == "rank 1: peer is gone"
+
+
+def intervals(pace: _Pace, *reported: bool) -> list[float]:
+    """Seconds until the next look, after each of these."""
+    found = []
+    for report in reported:
+        worker = SimpleNamespace(training_report="numbers" if report else None)
+        pace.after_worker_group_poll_status(SimpleNamespace(worker_statuses={0: worker}))
+        found.append(round(pace.controller._health_check_interval_s, 3))
+    return found
+
+
+def test_workers_are_looked_after_as_often_as_they_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    pace: Any = _Pace()
+    pace.controller = SimpleNamespace(_health_check_interval_s=0.2)
+    silent = intervals(pace, *[False] * 12)
+    assert silent == sorted(silent)
+    assert silent[-1] == 1.0
+    assert intervals(pace, True, False, True) == [0.2, 0.24, 0.2]
+    busy = intervals(pace, *[True] * 6)
+    assert busy == [0.1, 0.05, 0.025, 0.025, 0.025, 0.025]
+    assert intervals(pace, False, True, False) == [0.03, 0.03, 0.036]

@@ -61,6 +61,7 @@ def on_ray(job: dict[str, Any]) -> tuple[Trained | None, dict[str, float]]:
     import ray.train
     import xgboost
 
+    moments["imported"] = time.time()
     config: Config = job["config"]
     context = ray.train.get_context()
     rank = context.get_world_rank()
