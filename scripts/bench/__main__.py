@@ -9,7 +9,17 @@ from collections.abc import Callable
 
 import click
 
-from bench import embedding, images, language, pipeline, serve, startup, throughput, trees
+from bench import (
+    embedding,
+    images,
+    language,
+    orphans,
+    pipeline,
+    serve,
+    startup,
+    throughput,
+    trees,
+)
 from lib.errors import exits_cleanly
 from lib.scratch import temporary_files_removed
 
@@ -35,7 +45,7 @@ def main(names: tuple[str, ...]) -> None:
     # Ended by `kill` it would leave its contenders frozen, for ever.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     figures: dict[str, float] = {}
-    with temporary_files_removed():
+    with temporary_files_removed(), orphans.ended():
         for name in names or BENCHMARKS:
             figures |= BENCHMARKS[name]()
     print(json.dumps(figures))

@@ -28,8 +28,8 @@ from rayworks.fine_tune.train import run
 #: Blocks a step, and tokens of a block.
 BATCH, BLOCK = (16, 1024) if GPU else (8, 128)
 
-#: Steps of a turn that do not count, and those that do. Ray's processes make up for what they missed
-#: in the first second of a turn.
+#: Steps of a turn that do not count, and those that do. Ray's processes make up for what they have
+#: missed in the first second of a turn.
 SIZES = {TINY: (60, 60), "gpt2": (10, 40)}
 
 LR = 1e-4
