@@ -59,6 +59,15 @@ TRAIN = ("mnist", "train", "--dataset", "digits", "--epochs", "1", "--num-worker
 #: The workload's values of its chart, by which Ray is set up in the same way here.
 VALUES = ROOT / "workloads" / "src" / "rayworks" / "mnist_service" / "values.yaml"
 
+#: HAProxy's files, which would stay in a folder of the machine's, by the variables' last words.
+HAPROXY = {
+    "CONFIG_FILE_LOC": "ha/haproxy.cfg",
+    "SOCKET_PATH": "ha/admin.sock",
+    "METRICS_SOCKET_PATH": "ha/metrics.sock",
+    "SERVER_STATE_BASE": "ha",
+    "SERVER_STATE_FILE": "ha/server-state",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -205,7 +214,10 @@ def _chart() -> dict[str, str]:
     """The variables of Ray's containers, as the workload's chart sets them."""
     values = yaml.safe_load(VALUES.read_text())
     haproxy = {"RAY_SERVE_ENABLE_HA_PROXY": "1"} if values.get("haproxy") else {}
-    return {**haproxy, **values.get("env", {})}
+    # Not in a folder of ours: paths of its sockets have 97 bytes at most, and most of them are its.
+    folder = tempfile.gettempdir()
+    places = {f"RAY_SERVE_HAPROXY_{name}": f"{folder}/{file}" for name, file in HAPROXY.items()}
+    return {**haproxy, **places, **values.get("env", {})}
 
 
 def _train(folder: str) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -209,10 +210,36 @@ def replica() -> Any:
 def test_a_replica_without_numbers_to_answer_is_not_healthy(trained: Store) -> None:
     sick = replica()
     sick.trained = load(trained)
-    sick.check_health()
+    asyncio.run(sick.check_health())
     next(sick.trained.network.parameters()).data.fill_(float("nan"))
     with pytest.raises(RuntimeError, match="the network does not answer with numbers"):
-        sick.check_health()
+        asyncio.run(sick.check_health())
+
+
+@pytest.mark.parametrize("what", ["_answer", "check_health"])
+def test_a_network_at_work_does_not_hold_up_the_event_loop(what: str) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def probabilities(images: Pixels) -> Pixels:
+        begun.set()
+        assert go_on.wait(10)
+        return np.full((len(images), 10), 0.1, np.float32)
+
+    one = replica()
+    one.trained = SimpleNamespace(probabilities=probabilities)
+
+    async def ask() -> None:
+        if what == "_answer":  # what Serve's batching, which needs a cluster, calls
+            answer = type(one)._answer.__wrapped__(one, [GREY.astype(np.float32)])
+        else:
+            answer = one.check_health()
+        asked = asyncio.ensure_future(answer)
+        while not (begun.is_set() or asked.done()):
+            await asyncio.sleep(0.01)
+        go_on.set()
+        await asked
+
+    asyncio.run(ask())
 
 
 @pytest.mark.parametrize(("gpus", "device"), [([], "cpu"), (["0"], "cuda")])

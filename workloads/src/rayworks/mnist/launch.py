@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import socket
 from pathlib import Path
@@ -50,6 +51,8 @@ def launch(
     newest(Store(f"{storage_path.rstrip('/')}/{run_name}", read_only=True))
     if not cluster.on_a_cluster():
         _refuse_taken(port)
+        # As the values of mnist-service have it on a cluster.
+        os.environ.setdefault("RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD", "0")
     resources = {"CPU": 0.5, **({"GPU": gpu_share} if gpu_share else {})}
     with (
         contextlib.suppress(KeyboardInterrupt),
