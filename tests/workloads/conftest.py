@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +31,12 @@ def write_idx() -> WriteIdx:
     return write
 
 
-@pytest.fixture(autouse=True)
-def subprocesses_find_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test starts imports the checkout, as the test itself does."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(rayworks.__file__).parents[1]))
+@pytest.fixture(autouse=True, scope="module")
+def subprocesses_find_the_package() -> Iterator[None]:
+    """What a test, or a fixture of a module, starts imports the checkout, as the test does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(rayworks.__file__).parents[1]))
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from running import numbers, starter, worker_killed
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
-#: Workload, options, and the epoch (a trial's, in the search) after which a worker is killed.
+#: Workload, options, and the epoch (a trial's, in the search) after which a worker is killed: up to
+#: half a second later, when that has been told.
 TRAININGS: list[Any] = [
     ("fashion-mnist", ("--dataset", "digits", "--epochs", 20), 5),
     pytest.param(
@@ -21,7 +22,7 @@ TRAININGS: list[Any] = [
         marks=pytest.mark.full,
     ),
     pytest.param(
-        *("tune-fashion-mnist", ("--dataset", "digits", "--trials", 4, "--epochs", 12), 4),
+        *("tune-fashion-mnist", ("--dataset", "digits", "--trials", 4, "--epochs", 60), 4),
         marks=pytest.mark.full,
     ),
     pytest.param(
@@ -52,7 +53,7 @@ TRAININGS: list[Any] = [
         marks=pytest.mark.full,
     ),
     pytest.param(
-        *("xgboost-benchmark", ("--data-size-gb", 0.01, "--rounds", 20), 5), marks=pytest.mark.full
+        *("xgboost-benchmark", ("--data-size-gb", 0.01, "--rounds", 60), 5), marks=pytest.mark.full
     ),
 ]
 
