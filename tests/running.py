@@ -91,7 +91,7 @@ def ray_processes(pid: int) -> dict[int, str]:
 
 def train_workers(pid: int) -> list[int]:
     """Ray Train's workers under a process, or Ray Tune's trials."""
-    names = {"RayTrainWorker", "train"}
+    names = {"RayTrainWorker", "ImplicitFunc"}
     return [child for child, name in ray_processes(pid).items() if name in names]
 
 

@@ -22,7 +22,7 @@ TRAININGS: list[Any] = [
         marks=pytest.mark.full,
     ),
     pytest.param(
-        *("tune-fashion-mnist", ("--dataset", "digits", "--trials", 4, "--epochs", 60), 4),
+        *("tune-fashion-mnist", ("--dataset", "digits", "--trials", 4, "--epochs", 12), 4),
         marks=pytest.mark.full,
     ),
     pytest.param(
@@ -49,11 +49,11 @@ TRAININGS: list[Any] = [
             *("--data-uri", "generated", "--data-size-gb", 0.0007, "--weights", "none"),
             *("--batch-size", 8, "--num-epochs", 4),
         ),
-        1,
+        2,
         marks=pytest.mark.full,
     ),
     pytest.param(
-        *("xgboost-benchmark", ("--data-size-gb", 0.01, "--rounds", 60), 5), marks=pytest.mark.full
+        *("xgboost-benchmark", ("--data-size-gb", 0.01, "--rounds", 20), 5), marks=pytest.mark.full
     ),
 ]
 

@@ -225,14 +225,14 @@ with connected(verbose=False):
     from ray import serve
     from rayworks.mnist.serve import Digits
     class Spoilt(Digits.func_or_class):
-        def check_health(self):
+        async def check_health(self):
             try:
                 os.unlink(file)
             except FileNotFoundError:
                 pass
             else:
                 next(self.trained.network.parameters()).data.fill_(float("nan"))
-            super().check_health()
+            await super().check_health()
     serve.start(http_options={"port": int(port)})
     config = {"run_name": "mnist", "storage_path": storage}
     deployment = serve.deployment(

@@ -23,7 +23,8 @@ def address() -> Iterator[str]:
 
 def trained(start: Start, address: str, workers: int, run: str) -> dict[str, Any]:
     options = ("--num-workers", workers, "--run-name", run)
-    _, result = to_the_end(start(*options, RAY_ADDRESS=address))
+    # A Ray asks for its user's token; who names an address has to say that he has it.
+    _, result = to_the_end(start(*options, RAY_ADDRESS=address, RAY_AUTH_MODE="token"))
     assert result["world_size"] == workers
     return result
 
@@ -53,5 +54,7 @@ def test_xgboost_boosts_nearly_the_trees_of_one_worker(address: str, tmp_path: P
     options = ("--data-size-gb", 0.01, "--rounds", 10, "--storage-path", tmp_path)
     with starter("xgboost-benchmark", *options) as start:
         one, two = (trained(start, address, workers, f"of-{workers}") for workers in (1, 2))
-    # Where a feature may be cut, each worker tells of its own rows only.
-    assert numbers(two) == pytest.approx(numbers(one), rel=1e-2)
+    # Where a feature may be cut is estimated from the rows as they come: the same rows in another
+    # order change the loss by 1.6 %, half of the rows by 6 % (one worker, 26,000 rows).
+    losses = [[epoch["logloss"] for epoch in result["history"]] for result in (one, two)]
+    assert losses[1] == pytest.approx(losses[0], rel=3e-2)

@@ -80,7 +80,8 @@ def connected(*, verbose: bool, beside: int = 0) -> Iterator[None]:
         address = os.environ.get("RAY_ADDRESS", "this machine")
         raise UserError(
             f"no Ray at {address}: {error}",
-            "unset RAY_ADDRESS to run on this machine alone",
+            "unset RAY_ADDRESS to run on this machine alone, or set RAY_AUTH_MODE=token if that "
+            "Ray asks for its token",
         ) from error
     if own and not verbose:
         # It watches the files of all workers for lines that nobody wants to see.
