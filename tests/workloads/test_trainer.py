@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ from ray.train import FailureConfig, WorkerGroupError
 from ray.train.v2._internal.execution.failure_handling import FailureDecision
 
 from rayworks.common.errors import UserError, told
-from rayworks.common.trainer import Policy, _Pace
+from rayworks.common.storage import Store
+from rayworks.common.trainer import Policy, _Pace, write_in_one_step
 from rayworks.common.training import _reason
 
 TRACEBACK = """Traceback (most recent call last):
@@ -79,3 +81,19 @@ def test_workers_are_looked_after_as_often_as_they_report(monkeypatch: pytest.Mo
     busy = intervals(pace, *[True] * 6)
     assert busy == [0.1, 0.05, 0.025, 0.025, 0.025, 0.025]
     assert intervals(pace, False, True, False) == [0.03, 0.03, 0.036]
+
+
+def test_the_list_of_checkpoints_is_whole_at_all_times(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoints" / "checkpoint_manager_snapshot.json"
+    file.parent.mkdir()
+    file.write_text("before")
+    manager: Any = SimpleNamespace(
+        _storage_context=SimpleNamespace(checkpoint_manager_snapshot_path=str(file)),
+        _save_state=lambda: "after",
+    )
+    write_in_one_step(manager, Store(str(tmp_path), read_only=True))
+    with file.open() as reader:
+        manager._write_state_to_storage()
+        assert reader.read() == "before"
+    assert file.read_text() == "after"
+    assert list(file.parent.iterdir()) == [file]

@@ -28,6 +28,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from rayworks.common.cluster import on_a_cluster
 from rayworks.common.errors import told
+from rayworks.common.storage import Store
 
 
 class Trainer(DataParallelTrainer):
@@ -62,11 +63,30 @@ class Trainer(DataParallelTrainer):
         try:
             with no_actor:
                 controller = pace.controller = TrainController(**settings)
+                place = Store(str(self.run_config.storage_path), read_only=True)
+                write_in_one_step(controller._checkpoint_manager, place)
                 logger.setLevel(level)  # it has set its own
                 loop.run_until_complete(controller.run())  # type: ignore[no-untyped-call]
             return controller.get_result()
         finally:
             loop.close()
+
+
+def write_in_one_step(manager: Any, place: Store) -> None:
+    """Have the list of checkpoints whole at all times; Ray empties the file, and then writes it.
+
+    A driver that is killed in between would leave a run that can never be gone on with.
+
+    Args:
+        manager: a controller's, of its checkpoints.
+        place: the storage path of its run.
+    """
+    *_, run, file = manager._storage_context.checkpoint_manager_snapshot_path.split("/")
+
+    def write() -> None:
+        place.write(f"{run}/{file}", manager._save_state().encode())
+
+    manager._write_state_to_storage = write
 
 
 class _Pace(WorkerGroupCallback):
