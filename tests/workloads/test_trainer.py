@@ -81,6 +81,9 @@ def test_workers_are_looked_after_as_often_as_they_report(monkeypatch: pytest.Mo
     busy = intervals(pace, *[True] * 6)
     assert busy == [0.1, 0.05, 0.025, 0.025, 0.025, 0.025]
     assert intervals(pace, False, True, False) == [0.03, 0.03, 0.036]
+    monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "5")  # a user's
+    pace.controller = SimpleNamespace(_health_check_interval_s=5.0)
+    assert intervals(pace, False, False) == [5.0, 5.0]
 
 
 def test_the_list_of_checkpoints_is_whole_at_all_times(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ class _Pace(WorkerGroupCallback):
         often = float(os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"])
         now = self.controller._health_check_interval_s
         if not reported:
-            now = min(1.0, now * 1.2)
+            now = min(max(often, 1.0), now * 1.2)
         elif self._reported:  # at each look: the workers may be waiting
             now = max(often / 8, min(often, now) / 2)
         else:
